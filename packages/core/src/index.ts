@@ -1,1 +1,12 @@
+export { type ComposeOptions, composeModel, type TextParts, type VisionLanguageParts } from './compose';
+export { parseConfig } from './config';
+export * from './contracts';
+export { formatTable } from './describe';
 export * from './errors';
+export type { Answer, GenerationStream } from './generation';
+export * from './initializers';
+export { MultimodalModel, type ModelParts } from './model';
+export { type InitializeOptions, Module } from './module';
+export { Parameter, type ParameterOptions } from './parameter';
+export { nextPositions, sequentialPositions } from './positions';
+export { permutation, type Random, random } from './random';

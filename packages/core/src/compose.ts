@@ -1,0 +1,73 @@
+import type {
+  Decoder,
+  FusionFactory,
+  ImageEncoder,
+  ProcessorFactory,
+  Projector,
+  ProjectorFactory,
+} from './contracts';
+import { adapt } from './contracts/versions';
+import { ShapeError } from './errors';
+import { MultimodalModel } from './model';
+
+/** A model that sees: an encoder, and what carries its features into the decoder. */
+export interface VisionLanguageParts {
+  readonly encoder: ImageEncoder;
+  readonly projector: ProjectorFactory;
+  readonly fusion: FusionFactory;
+  readonly decoder: Decoder;
+  readonly processor?: ProcessorFactory;
+}
+
+/** A text model alone. */
+export interface TextParts {
+  readonly encoder?: undefined;
+  readonly projector?: undefined;
+  readonly fusion?: undefined;
+  readonly decoder: Decoder;
+  readonly processor?: ProcessorFactory;
+}
+
+export interface ComposeOptions {
+  /** Seed of the weights that no checkpoint filled. Default 0. */
+  readonly seed?: number;
+  /** Leave the weights out: the model can be described and counted, and filled by a checkpoint later. */
+  readonly shapeOnly?: boolean;
+}
+
+/**
+ * Wires parts into one model. Every size is inferred; the parts are built shape-only, checked against each other,
+ * and only then given weights, so a misfit costs nothing.
+ *
+ * @throws UnsupportedVersionError for a part of an unknown contract version.
+ * @throws ShapeError, ConfigError if parts do not fit.
+ */
+export async function composeModel(
+  parts: VisionLanguageParts | TextParts,
+  { seed, shapeOnly = false }: ComposeOptions = {},
+): Promise<MultimodalModel> {
+  const model = new MultimodalModel(build(parts));
+  if (!shapeOnly) model.initialize({ seed });
+  return model;
+}
+
+function build(parts: VisionLanguageParts | TextParts) {
+  const decoder = adapt('decoder', parts.decoder);
+  const processor = parts.processor && adapt('processor', parts.processor);
+  if (!parts.encoder) return { decoder, processor: processor?.build({}) };
+  const encoder = adapt('encoder', parts.encoder);
+  const sizes = { inputSize: encoder.featureSize, outputSize: decoder.hiddenSize };
+  const projector = adapt('projector', adapt('projector', parts.projector).build(sizes));
+  checkProjector(projector, sizes);
+  const fusion = adapt('fusion', adapt('fusion', parts.fusion).build({ decoder, encoder }));
+  return { encoder, projector, fusion, decoder, processor: processor?.build({ encoder, projector, fusion }) };
+}
+
+function checkProjector(projector: Projector, { inputSize, outputSize }: { inputSize: number; outputSize: number }): void {
+  if (projector.inputSize === inputSize && projector.outputSize === outputSize) return;
+  throw new ShapeError({
+    component: `projector '${projector.name}'`,
+    expected: `${inputSize} (the encoder's width) to ${outputSize} (the decoder's)`,
+    actual: `${projector.inputSize} to ${projector.outputSize}`,
+  });
+}

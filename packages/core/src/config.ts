@@ -1,0 +1,23 @@
+import type { z } from 'zod';
+import { ConfigError } from './errors';
+
+/**
+ * Checks a configuration against its schema and fills defaults.
+ * @throws ConfigError naming the component, the key, what was expected and what came.
+ */
+export function parseConfig<S extends z.ZodType>(component: string, schema: S, value: z.input<S>): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const key = issue.path.join('.');
+  const at = issue.path.reduce<unknown>(
+    (node, part) => (node as Record<PropertyKey, unknown> | undefined)?.[part as PropertyKey],
+    value,
+  );
+  const actual = issue.code === 'unrecognized_keys' ? `unknown key ${issue.keys.join(', ')}` : show(at);
+  throw new ConfigError({ component: key ? `${component}.${key}` : component, expected: issue.message, actual });
+}
+
+function show(value: unknown): string {
+  return value === undefined ? 'nothing' : (JSON.stringify(value)?.slice(0, 80) ?? String(value));
+}

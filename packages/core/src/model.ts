@@ -1,0 +1,163 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type {
+  Decoder,
+  DecoderInputs,
+  Fusion,
+  GenerateOptions,
+  ImageBatch,
+  ImageEncoder,
+  ImageFeatures,
+  ImageTokens,
+  ModelInputs,
+  PreparedImage,
+  Processor,
+  Projector,
+  Sample,
+} from './contracts';
+import { describeModel } from './describe';
+import { ConfigError, ShapeError } from './errors';
+import { type Answer, generateAnswers, type GenerationStream, streamAnswer } from './generation';
+import { Module } from './module';
+import { sequentialPositions } from './positions';
+
+/** The built parts of a model. A model without the three vision parts is text only. */
+export interface ModelParts {
+  readonly encoder?: ImageEncoder;
+  readonly projector?: Projector;
+  readonly fusion?: Fusion;
+  readonly decoder: Decoder;
+  readonly processor?: Processor;
+}
+
+/**
+ * A multimodal LLM wired from parts. Its parameter paths start with `encoder`, `projector`, `fusion` and `decoder`.
+ * Made by `composeModel`.
+ */
+export class MultimodalModel extends Module {
+  readonly encoder?: ImageEncoder;
+  readonly projector?: Projector;
+  readonly fusion?: Fusion;
+  readonly decoder: Decoder;
+  readonly #processor?: Processor;
+
+  constructor({ encoder, projector, fusion, decoder, processor }: ModelParts) {
+    super();
+    this.encoder = encoder;
+    this.projector = projector;
+    this.fusion = fusion;
+    this.decoder = decoder;
+    this.#processor = processor;
+    for (const [path, parameter] of this.namedParameters()) parameter.path = path;
+  }
+
+  /** @throws ConfigError if the model was composed without one. */
+  get processor(): Processor {
+    if (!this.#processor) {
+      throw new ConfigError({
+        component: 'model.processor',
+        expected: 'a processor for text and pictures',
+        actual: 'none',
+        hint: 'Pass one to composeModel, or call with prepared inputs.',
+      });
+    }
+    return this.#processor;
+  }
+
+  /** The tokens that each prepared picture becomes, after the projector; runs no kernel. */
+  imageTokens(images: readonly PreparedImage[]): ImageTokens[] {
+    const { encoder, projector } = this.vision();
+    return projector.layout(encoder.layout(images));
+  }
+
+  /** Features of the decoder's width: encoder, then projector. The caller owns them. */
+  encodeImages(batch: ImageBatch): ImageFeatures {
+    const { encoder, projector } = this.vision();
+    const encoded = encoder.encode(batch);
+    const projected = projector.project(encoded);
+    encoded.features.dispose();
+    return projected;
+  }
+
+  /**
+   * Joins text and pictures into what the decoder consumes. The caller owns the embeddings, and calls `dispose` at
+   * the end.
+   * @param features projected features, where they are known already; they stay the caller's.
+   * @throws PlaceholderCountError before any kernel runs.
+   */
+  fuse(inputs: ModelInputs, features?: ImageFeatures): DecoderInputs {
+    const { images, ...rest } = inputs;
+    if (!this.fusion) return textOnly(inputs, (ids) => this.decoder.embed(ids));
+    let own: ImageFeatures | undefined;
+    const encode = () => {
+      if (features) return features;
+      own ??= this.encodeImages(required(images));
+      return own;
+    };
+    const tokens = features?.images ?? (images ? this.imageTokens(images.images) : []);
+    const fused = this.fusion.fuse({ ...rest, images: tokens, embed: (ids) => this.decoder.embed(ids), encode });
+    const dispose = () => {
+      fused.dispose?.();
+      own?.features.dispose();
+    };
+    return { ...fused, dispose };
+  }
+
+  /** float32[B, T, hiddenSize] after the decoder's last norm. The caller owns it. */
+  hidden(inputs: ModelInputs, features?: ImageFeatures): tf.Tensor3D {
+    return tf.tidy(() => {
+      const fused = this.fuse(inputs, features);
+      const { hidden } = this.decoder.forward(fused);
+      fused.dispose?.();
+      return hidden;
+    });
+  }
+
+  /** Logits float32[B, T, vocabSize]. The caller owns them. */
+  forward(inputs: ModelInputs, features?: ImageFeatures): tf.Tensor3D {
+    return tf.tidy(() => this.decoder.logits(this.hidden(inputs, features)) as tf.Tensor3D);
+  }
+
+  /** Streams the answer to one conversation or prompt. */
+  generate(sample: Sample, options: GenerateOptions = {}): GenerationStream {
+    return streamAnswer(this, sample, options);
+  }
+
+  /** Answers many conversations or prompts at once. */
+  generateAll(samples: readonly Sample[], options: GenerateOptions = {}): Promise<Answer[]> {
+    return generateAnswers(this, samples, options);
+  }
+
+  /** The tree with exact counts, and the tokens a picture takes. Works shape-only. */
+  describe(): string {
+    return describeModel(this);
+  }
+
+  private vision(): { encoder: ImageEncoder; projector: Projector } {
+    if (!this.encoder || !this.projector) {
+      throw new ShapeError({
+        component: 'model',
+        expected: 'text only, since it was composed without an encoder',
+        actual: 'pictures',
+      });
+    }
+    return { encoder: this.encoder, projector: this.projector };
+  }
+}
+
+function required(images: ImageBatch | undefined): ImageBatch {
+  if (images) return images;
+  throw new ShapeError({ component: 'model', expected: 'pictures for the image tokens', actual: 'none' });
+}
+
+function textOnly(inputs: ModelInputs, embed: Decoder['embed']): DecoderInputs {
+  const { ids, start, end, prefix, images } = inputs;
+  if (images) {
+    throw new ShapeError({
+      component: 'model',
+      expected: 'text only, since it was composed without an encoder',
+      actual: `${images.images.length} pictures`,
+    });
+  }
+  const rule = { causal: true, start, end, prefix };
+  return { embeddings: embed(ids), positions: sequentialPositions(ids.shape, start), rule };
+}

@@ -1,0 +1,24 @@
+import type { Positions } from './contracts';
+
+/**
+ * One-axis positions 0, 1, 2, … of every sample, counted from its first real token; padding in front gets 0.
+ * @param start first real position of each sample, int32[B].
+ */
+export function sequentialPositions([batch, length]: readonly [number, number], start?: Int32Array): Positions {
+  const data = new Int32Array(batch * length);
+  for (let b = 0; b < batch; b++) {
+    for (let t = 0; t < length; t++) data[b * length + t] = Math.max(0, t - (start?.[b] ?? 0));
+  }
+  return { data, axes: 1, shape: [batch, length] };
+}
+
+/** The position of the token after the last one, for each sample: the largest of all axes plus one. */
+export function nextPositions({ data, axes, shape: [batch, length] }: Positions): Int32Array {
+  const next = new Int32Array(batch);
+  for (let axis = 0; axis < axes; axis++) {
+    for (let b = 0; b < batch; b++) {
+      for (let t = 0; t < length; t++) next[b] = Math.max(next[b], data[(axis * batch + b) * length + t] + 1);
+    }
+  }
+  return next;
+}
