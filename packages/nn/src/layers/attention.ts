@@ -1,0 +1,119 @@
+import { type AttentionRule, ConfigError, type Initializer, Module } from '@mmllm/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { attention, rope } from '../ops';
+import { Linear } from './linear';
+import type { Norm } from './norm';
+
+/** Keys and values of one layer: float32[B, S, numKeyValueHeads · headSize] each. */
+export interface KeyValues {
+  readonly k: tf.Tensor3D;
+  readonly v: tf.Tensor3D;
+}
+
+/** Keys and values of the tokens seen before, for one layer. */
+export interface LayerCache {
+  /** Adds new ones and returns all, the new ones last. The cache owns the result. */
+  append(next: KeyValues): KeyValues;
+}
+
+/** Rotations of queries and keys: float32[B or 1, T, rotated / 2] each. */
+export interface Rotary {
+  readonly cos: tf.Tensor3D;
+  readonly sin: tf.Tensor3D;
+  /** Neighbouring values form a pair, instead of the two halves. Default false. */
+  readonly interleaved?: boolean;
+}
+
+export interface AttentionOptions {
+  hiddenSize: number;
+  numHeads: number;
+  /** Grouped-query attention: fewer heads for keys and values. Default numHeads. */
+  numKeyValueHeads?: number;
+  /** Default hiddenSize / numHeads. */
+  headSize?: number;
+  /** Width of what keys and values are made from, where it differs (cross-attention). Default hiddenSize. */
+  sourceSize?: number;
+  /** Biases of query, key and value; and of the output. Default true both. */
+  qkvBias?: boolean;
+  outBias?: boolean;
+  /** A norm over each head of queries and keys. */
+  headNorm?: (headSize: number) => Norm;
+  initializer?: Initializer;
+}
+
+export interface AttendOptions {
+  rule: AttentionRule;
+  rotary?: Rotary;
+  cache?: LayerCache;
+}
+
+/** Multi-head attention, `softmax(q · kᵀ / √headSize) · v` (Vaswani et al. 2017, arXiv:1706.03762). */
+export class Attention extends Module {
+  readonly qProj: Linear;
+  readonly kProj: Linear;
+  readonly vProj: Linear;
+  readonly outProj: Linear;
+  readonly qNorm?: Norm;
+  readonly kNorm?: Norm;
+  private readonly heads: { numHeads: number; numKeyValueHeads: number; headSize: number };
+
+  /** @throws ConfigError if the heads do not divide. */
+  constructor({
+    hiddenSize,
+    numHeads,
+    numKeyValueHeads = numHeads,
+    headSize = hiddenSize / numHeads,
+    sourceSize = hiddenSize,
+    qkvBias = true,
+    outBias = true,
+    headNorm,
+    initializer,
+  }: AttentionOptions) {
+    super();
+    if (!Number.isInteger(headSize) || numHeads % numKeyValueHeads !== 0) {
+      throw new ConfigError({
+        component: 'attention',
+        expected: 'a hidden size divisible by numHeads, and numHeads divisible by numKeyValueHeads',
+        actual: `hiddenSize ${hiddenSize}, numHeads ${numHeads}, numKeyValueHeads ${numKeyValueHeads}`,
+      });
+    }
+    this.heads = { numHeads, numKeyValueHeads, headSize };
+    this.qProj = new Linear(hiddenSize, numHeads * headSize, { bias: qkvBias, initializer });
+    this.kProj = new Linear(sourceSize, numKeyValueHeads * headSize, { bias: qkvBias, initializer });
+    this.vProj = new Linear(sourceSize, numKeyValueHeads * headSize, { bias: qkvBias, initializer });
+    this.outProj = new Linear(numHeads * headSize, hiddenSize, { bias: outBias, initializer });
+    this.qNorm = headNorm?.(headSize);
+    this.kNorm = headNorm?.(headSize);
+  }
+
+  /** Self-attention: float32[B, T, hiddenSize] to the same shape. */
+  forward(x: tf.Tensor3D, { rule, rotary, cache }: AttendOptions): tf.Tensor3D {
+    const made = this.keyValues(x, rotary);
+    return this.attend(x, cache ? cache.append(made) : made, { rule, rotary });
+  }
+
+  /** Keys and values of float32[B, S, sourceSize]. */
+  keyValues(source: tf.Tensor3D, rotary?: Rotary): KeyValues {
+    const { numKeyValueHeads } = this.heads;
+    const k = this.normed(this.kProj.forward(source), this.kNorm);
+    return { k: rotate(k, rotary, numKeyValueHeads), v: this.vProj.forward(source) };
+  }
+
+  /** Attention of float32[B, T, hiddenSize] over given keys and values. */
+  attend(x: tf.Tensor3D, { k, v }: KeyValues, { rule, rotary }: Omit<AttendOptions, 'cache'>): tf.Tensor3D {
+    const { numHeads, numKeyValueHeads, headSize } = this.heads;
+    const q = rotate(this.normed(this.qProj.forward(x), this.qNorm), rotary, numHeads);
+    const mixed = attention(q, k, v, rule, { numHeads, numKeyValueHeads, scale: 1 / Math.sqrt(headSize) });
+    return this.outProj.forward(mixed);
+  }
+
+  private normed(x: tf.Tensor3D, norm: Norm | undefined): tf.Tensor3D {
+    if (!norm) return x;
+    return tf.reshape(norm.forward(tf.reshape(x, [-1, this.heads.headSize])), x.shape);
+  }
+}
+
+function rotate(x: tf.Tensor3D, rotary: Rotary | undefined, numHeads: number): tf.Tensor3D {
+  if (!rotary) return x;
+  return rope(x, rotary.cos, rotary.sin, { numHeads, interleaved: rotary.interleaved });
+}

@@ -1,0 +1,6 @@
+export * from './attention';
+export * from './embedding';
+export * from './linear';
+export * from './mlp';
+export * from './norm';
+export * from './transformer-block';

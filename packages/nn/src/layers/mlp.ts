@@ -1,0 +1,56 @@
+import { type Initializer, Module } from '@mmllm/core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { type Activation, gated } from '../ops';
+import { Linear } from './linear';
+
+export interface MlpOptions {
+  hiddenSize: number;
+  intermediateSize: number;
+  activation: Activation;
+  /** Default true for `Mlp`, false for `GatedMlp`. */
+  bias?: boolean;
+  initializer?: Initializer;
+}
+
+/** The feed-forward half of a transformer block: float32[…, hiddenSize] to the same shape. */
+export interface FeedForward extends Module {
+  forward<T extends Tensor>(x: T): T;
+}
+
+/** Two layers with an activation between them. */
+export class Mlp extends Module implements FeedForward {
+  readonly fc1: Linear;
+  readonly fc2: Linear;
+  private readonly activation: Activation;
+
+  constructor({ hiddenSize, intermediateSize, activation, bias = true, initializer }: MlpOptions) {
+    super();
+    this.activation = activation;
+    this.fc1 = new Linear(hiddenSize, intermediateSize, { bias, initializer });
+    this.fc2 = new Linear(intermediateSize, hiddenSize, { bias, initializer });
+  }
+
+  forward<T extends Tensor>(x: T): T {
+    return this.fc2.forward(this.fc1.forward(x, this.activation));
+  }
+}
+
+/** `down(activation(gate(x)) · up(x))`: SwiGLU and GeGLU (Shazeer 2020, arXiv:2002.05202). */
+export class GatedMlp extends Module implements FeedForward {
+  readonly gateProj: Linear;
+  readonly upProj: Linear;
+  readonly downProj: Linear;
+  private readonly activation: Activation;
+
+  constructor({ hiddenSize, intermediateSize, activation, bias = false, initializer }: MlpOptions) {
+    super();
+    this.activation = activation;
+    this.gateProj = new Linear(hiddenSize, intermediateSize, { bias, initializer });
+    this.upProj = new Linear(hiddenSize, intermediateSize, { bias, initializer });
+    this.downProj = new Linear(intermediateSize, hiddenSize, { bias, initializer });
+  }
+
+  forward<T extends Tensor>(x: T): T {
+    return this.downProj.forward(gated(this.gateProj.forward(x), this.upProj.forward(x), this.activation) as T);
+  }
+}
