@@ -63,7 +63,10 @@ function build(parts: VisionLanguageParts | TextParts) {
   return { encoder, projector, fusion, decoder, processor: processor?.build({ encoder, projector, fusion }) };
 }
 
-function checkProjector(projector: Projector, { inputSize, outputSize }: { inputSize: number; outputSize: number }): void {
+function checkProjector(
+  projector: Projector,
+  { inputSize, outputSize }: { inputSize: number; outputSize: number },
+): void {
   if (projector.inputSize === inputSize && projector.outputSize === outputSize) return;
   throw new ShapeError({
     component: `projector '${projector.name}'`,

@@ -5,7 +5,11 @@ import { ConfigError } from './errors';
  * Checks a configuration against its schema and fills defaults.
  * @throws ConfigError naming the component, the key, what was expected and what came.
  */
-export function parseConfig<S extends z.ZodType>(component: string, schema: S, value: z.input<S>): z.output<S> {
+export function parseConfig<S extends z.ZodType>(
+  component: string,
+  schema: S,
+  value: z.input<S>,
+): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
@@ -15,7 +19,11 @@ export function parseConfig<S extends z.ZodType>(component: string, schema: S, v
     value,
   );
   const actual = issue.code === 'unrecognized_keys' ? `unknown key ${issue.keys.join(', ')}` : show(at);
-  throw new ConfigError({ component: key ? `${component}.${key}` : component, expected: issue.message, actual });
+  throw new ConfigError({
+    component: key ? `${component}.${key}` : component,
+    expected: issue.message,
+    actual,
+  });
 }
 
 function show(value: unknown): string {

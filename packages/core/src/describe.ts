@@ -20,7 +20,9 @@ export function describeModel(model: MultimodalModel): string {
       .placeholders(tokens)
       .reduce((sum, piece) => sum + (piece.kind === 'features' ? piece.count : 1), 0);
     const { height, width } = image.original;
-    lines.push(`a ${width}×${height} picture: ${rowsOf(tokens).count} features, ${inSequence} tokens in the sequence`);
+    lines.push(
+      `a ${width}×${height} picture: ${rowsOf(tokens).count} features, ${inSequence} tokens in the sequence`,
+    );
   }
   return lines.join('\n');
 }

@@ -18,7 +18,11 @@ export interface GenerationStream {
 }
 
 /** One prompt, piece by piece. */
-export function streamAnswer(model: MultimodalModel, sample: Sample, options: GenerateOptions): GenerationStream {
+export function streamAnswer(
+  model: MultimodalModel,
+  sample: Sample,
+  options: GenerateOptions,
+): GenerationStream {
   const ids: number[] = [];
   let finishReason: FinishReason = 'length';
   const answer = () => ({ ids: Int32Array.from(ids), text: decodeAnswer(model, ids), finishReason });

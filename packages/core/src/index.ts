@@ -5,7 +5,7 @@ export { formatTable } from './describe';
 export * from './errors';
 export type { Answer, GenerationStream } from './generation';
 export * from './initializers';
-export { MultimodalModel, type ModelParts } from './model';
+export { type ModelParts, MultimodalModel } from './model';
 export { type InitializeOptions, Module } from './module';
 export { Parameter, type ParameterOptions } from './parameter';
 export { nextPositions, sequentialPositions } from './positions';

@@ -16,7 +16,7 @@ import type {
 } from './contracts';
 import { describeModel } from './describe';
 import { ConfigError, ShapeError } from './errors';
-import { type Answer, generateAnswers, type GenerationStream, streamAnswer } from './generation';
+import { type Answer, type GenerationStream, generateAnswers, streamAnswer } from './generation';
 import { Module } from './module';
 import { sequentialPositions } from './positions';
 
@@ -94,7 +94,12 @@ export class MultimodalModel extends Module {
       return own;
     };
     const tokens = features?.images ?? (images ? this.imageTokens(images.images) : []);
-    const fused = this.fusion.fuse({ ...rest, images: tokens, embed: (ids) => this.decoder.embed(ids), encode });
+    const fused = this.fusion.fuse({
+      ...rest,
+      images: tokens,
+      embed: (ids) => this.decoder.embed(ids),
+      encode,
+    });
     const dispose = () => {
       fused.dispose?.();
       own?.features.dispose();

@@ -28,7 +28,11 @@ export class Parameter {
   constructor(shape: readonly number[], { initializer, decay = shape.length >= 2 }: ParameterOptions) {
     for (const dimension of shape) {
       if (!Number.isSafeInteger(dimension) || dimension <= 0) {
-        throw new ShapeError({ component: 'parameter', expected: 'positive integer sizes', actual: `[${shape.join(', ')}]` });
+        throw new ShapeError({
+          component: 'parameter',
+          expected: 'positive integer sizes',
+          actual: `[${shape.join(', ')}]`,
+        });
       }
     }
     this.shape = [...shape];
@@ -72,7 +76,10 @@ export class Parameter {
    */
   assign(values: Float32Array | tf.Tensor): void {
     const shape = values instanceof Float32Array ? [values.length] : values.shape;
-    const fits = values instanceof Float32Array ? values.length === this.size : tf.util.arraysEqual(shape, [...this.shape]);
+    const fits =
+      values instanceof Float32Array
+        ? values.length === this.size
+        : tf.util.arraysEqual(shape, [...this.shape]);
     if (!fits) {
       throw new ShapeError({
         component: this.path,
@@ -82,7 +89,8 @@ export class Parameter {
     }
     // tf.variable takes over a reference of its own to the data; the tensor made here is disposed by tidy.
     tf.tidy(() => {
-      const tensor = values instanceof Float32Array ? tf.tensor(values.slice(), [...this.shape], 'float32') : values;
+      const tensor =
+        values instanceof Float32Array ? tf.tensor(values.slice(), [...this.shape], 'float32') : values;
       if (this.variable) this.variable.assign(tensor);
       else this.variable = tf.variable(tensor);
     });

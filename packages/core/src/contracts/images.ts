@@ -57,7 +57,11 @@ export interface CustomPreprocessing {
 }
 
 /** What an encoder wants done to pictures, as data, so that swapping the encoder swaps its preprocessing. */
-export type ImagePreprocessing = FixedPreprocessing | TiledPreprocessing | PatchPreprocessing | CustomPreprocessing;
+export type ImagePreprocessing =
+  | FixedPreprocessing
+  | TiledPreprocessing
+  | PatchPreprocessing
+  | CustomPreprocessing;
 
 export type ViewRole = 'image' | 'tile' | 'thumbnail' | 'frame';
 

@@ -1,0 +1,55 @@
+/** What the repository scripts share: running commands and finding things. */
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** pnpm at the pinned version, without being installed. */
+export const pnpm = () => [
+  'npx',
+  '--yes',
+  JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).packageManager,
+];
+
+/**
+ * Runs a command in the root and resolves to its exit code.
+ * @param {string[]} command
+ * @param {{ env?: Record<string, string>, quiet?: boolean }} [options] quiet shows the output only if it fails
+ */
+export function run([program, ...args], { env = {}, quiet = false } = {}) {
+  return new Promise((resolve) => {
+    const windows = process.platform === 'win32';
+    const child = spawn(program, args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      shell: windows,
+      stdio: quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'],
+    });
+    const output = [];
+    child.stdout?.on('data', (chunk) => output.push(chunk));
+    child.stderr?.on('data', (chunk) => output.push(chunk));
+    child.on('error', (error) => {
+      console.error(`${program}: ${error.message}`);
+      resolve(1);
+    });
+    child.on('close', (code) => {
+      if (quiet && code !== 0) process.stderr.write(Buffer.concat(output));
+      resolve(code ?? 1);
+    });
+  });
+}
+
+/** A Chromium to test with: MMLLM_CHROMIUM, or one of the usual places. */
+export function findChromium() {
+  const places = [
+    process.env.MMLLM_CHROMIUM,
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  ];
+  return places.find((place) => place && existsSync(place));
+}
