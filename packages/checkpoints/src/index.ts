@@ -1,1 +1,36 @@
-export {};
+export {
+  DTYPES,
+  type Dtype,
+  isDtype,
+  type TensorData,
+  type TensorInfo,
+} from './safetensors/dtype';
+export {
+  encodeSafetensors,
+  type LazyTensor,
+  type Metadata,
+  streamSafetensors,
+  type TensorInput,
+} from './safetensors/encode';
+export { openSafetensors, type SafetensorsFile } from './safetensors/file';
+export { parseHeader, readHeader, type SafetensorsHeader, type TensorSpan } from './safetensors/header';
+export { toFloat32, toInt32 } from './safetensors/widen';
+export { type ByteSource, blobSource, bufferSource, type ReadOptions } from './source';
+export { memoryStorage } from './storage/memory';
+export type { CheckpointStorage, FileContent, FolderWriter, WriteOptions } from './storage/storage';
+export type { RuleLayout } from './weights/layout';
+export { type LoadOptions, type LoadProgress, type LoadReport, loadWeights } from './weights/load';
+export {
+  composeMaps,
+  type FileTarget,
+  isIgnored,
+  type NameMap,
+  type NameRule,
+  type ParameterTarget,
+  type Prefixes,
+  prefixMap,
+  toOurs,
+  toTheirs,
+} from './weights/name-map';
+export { saveWeights } from './weights/save';
+export { safetensorsWeights, type WeightSource } from './weights/source';

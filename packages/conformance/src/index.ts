@@ -1,1 +1,3 @@
-export {};
+export * from './compare';
+export * from './gradients';
+export * from './leaks';

@@ -80,9 +80,10 @@ class FakeDecoder extends Module implements Decoder {
     this.table = new Parameter([5, hiddenSize], { initializer: normal(1) });
   }
   embed({ data, shape }: Parameters<Decoder['embed']>[0]) {
-    return tf.tidy(() =>
-      tf.reshape(tf.gather(this.table.value, tf.tensor1d(data, 'int32')), [...shape, this.hiddenSize]),
-    );
+    return tf.tidy(() => {
+      const rows = tf.gather(this.table.value, tf.tensor1d(data, 'int32'));
+      return tf.reshape(rows, [...shape, this.hiddenSize]) as tf.Tensor3D;
+    });
   }
   forward({ embeddings }: Parameters<Decoder['forward']>[0]) {
     return { hidden: tf.clone(embeddings) };
