@@ -1,7 +1,7 @@
 import type { TokenIds } from './decoder';
 import type { Fusion } from './fusion';
 import type { ImageEncoder } from './image-encoder';
-import type { ImageBatch, Picture } from './images';
+import type { ImageBatch, Picture, PreparedImage } from './images';
 import type { Projector } from './projector';
 
 /** A picture, decoded or still to be: a path or URL, encoded bytes, or a `Blob`. */
@@ -33,6 +33,7 @@ export interface ModelInputs {
   readonly end?: Int32Array;
   readonly imageTokenId: number;
   readonly imagesPerSample: readonly number[];
+  /** The pictures, without those that `ProcessOptions.known` knew; absent where that leaves none. */
   readonly images?: ImageBatch;
   /** Prefix-LM: tokens before this index are seen by all, int32[B]. */
   readonly prefix?: Int32Array;
@@ -52,6 +53,11 @@ export interface TextTokenizer {
 export interface ProcessOptions {
   /** Side of the padding in a batch: `left` for generation, `right` for training. */
   readonly padding: 'left' | 'right';
+  /**
+   * What a picture was prepared to before, for one whose features the caller has: the text gets its placeholders, but
+   * the picture is neither decoded nor part of `images`. Asked once for every picture, in their order.
+   */
+  readonly known?: (image: ImageSource) => PreparedImage | undefined;
   readonly signal?: AbortSignal;
 }
 
