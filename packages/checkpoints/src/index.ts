@@ -8,7 +8,6 @@ export {
 export {
   encodeSafetensors,
   type LazyTensor,
-  type Metadata,
   streamSafetensors,
   type TensorInput,
 } from './safetensors/encode';

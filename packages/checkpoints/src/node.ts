@@ -1,0 +1,2 @@
+export { fileSource } from './node/file-source';
+export { fileStorage } from './node/file-storage';

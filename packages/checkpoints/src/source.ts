@@ -1,0 +1,78 @@
+import { CheckpointError } from '@mmllm/core';
+
+export interface ReadOptions {
+  /** Aborting rejects with the signal's reason. */
+  signal?: AbortSignal;
+}
+
+/** Bytes that can be read by range: a file, a blob, a buffer, later HTTP. */
+export interface ByteSource {
+  /** What error messages call it: a path or a URL without secrets. */
+  readonly name: string;
+  /** Size in bytes. */
+  readonly size: number;
+  /**
+   * Bytes `start` to `end` (exclusive). The result may be a view of the source's own memory: do not write to it.
+   * @throws CheckpointError if the range lies outside the source or cannot be read.
+   */
+  read(start: number, end: number, options?: ReadOptions): Promise<Uint8Array>;
+  close?(): Promise<void>;
+}
+
+/** @throws CheckpointError unless 0 ≤ `start` ≤ `end` ≤ `source.size`. */
+export function checkRange(source: { name: string; size: number }, start: number, end: number): void {
+  const valid = Number.isSafeInteger(start) && Number.isSafeInteger(end) && 0 <= start && start <= end;
+  if (valid && end <= source.size) return;
+  throw new CheckpointError({
+    component: source.name,
+    expected: `a byte range within its ${source.size} bytes`,
+    actual: `${start} to ${end}`,
+  });
+}
+
+/** Reads a range and makes sure that all of it came. */
+export async function readExactly(
+  source: ByteSource,
+  start: number,
+  end: number,
+  options?: ReadOptions,
+): Promise<Uint8Array> {
+  const bytes = await source.read(start, end, options);
+  if (bytes.byteLength === end - start) return bytes;
+  throw new CheckpointError({
+    component: source.name,
+    expected: `${end - start} bytes from ${start}`,
+    actual: `${bytes.byteLength}`,
+  });
+}
+
+/** Reads from memory without copying; the buffer must not change meanwhile. */
+export function bufferSource(data: ArrayBuffer | Uint8Array, name = 'buffer'): ByteSource {
+  const bytes = data instanceof Uint8Array ? data : new Uint8Array(data);
+  const source = {
+    name,
+    size: bytes.byteLength,
+    async read(start: number, end: number, { signal }: ReadOptions = {}) {
+      signal?.throwIfAborted();
+      checkRange(source, start, end);
+      return bytes.subarray(start, end);
+    },
+  };
+  return source;
+}
+
+/** Reads a `Blob` or a `File` from a browser's file picker, range by range. */
+export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name) : 'blob'): ByteSource {
+  const source = {
+    name,
+    size: blob.size,
+    async read(start: number, end: number, { signal }: ReadOptions = {}) {
+      signal?.throwIfAborted();
+      checkRange(source, start, end);
+      const bytes = new Uint8Array(await blob.slice(start, end).arrayBuffer());
+      signal?.throwIfAborted();
+      return bytes;
+    },
+  };
+  return source;
+}

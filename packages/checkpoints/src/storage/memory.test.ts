@@ -1,0 +1,4 @@
+import { memoryStorage } from './memory';
+import { storageSuite } from './suite';
+
+storageSuite('memoryStorage', async () => memoryStorage());

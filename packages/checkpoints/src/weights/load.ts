@@ -1,0 +1,133 @@
+import type { Module, Parameter } from '@mmllm/core';
+import type { ReadOptions } from '../source';
+import { sameShape, shapeToOurs, valuesToOurs } from './layout';
+import { isIgnored, type NameMap, type NameRule, toTheirs } from './name-map';
+import { Problems } from './problems';
+import { findGap } from './rows';
+import type { WeightSource } from './source';
+
+export interface LoadProgress {
+  /** The parameter that was filled last. */
+  path: string;
+  /** Values filled so far, and in all. */
+  loaded: number;
+  total: number;
+}
+
+export interface LoadOptions extends ReadOptions {
+  onProgress?: (progress: LoadProgress) => void;
+  /**
+   * Default true: every parameter must be filled and every tensor used or ignored. False leaves parameters that the
+   * file lacks as they are and skips tensors that nobody wants; shapes must fit either way.
+   */
+  strict?: boolean;
+}
+
+export interface LoadReport {
+  /** Paths of the parameters that were filled. */
+  loaded: string[];
+  /** Paths of the parameters that were not. Empty when strict. */
+  missing: string[];
+  /** Keys of the file that neither a parameter nor `ignore` took. Empty when strict. */
+  unexpected: string[];
+}
+
+/** A parameter, and the part of a file tensor that fills it. */
+interface Filling {
+  path: string;
+  parameter: Parameter;
+  rule: NameRule;
+}
+
+/**
+ * Fills the parameters of a module from a checkpoint, tensor by tensor. All names and shapes are checked first, so
+ * that a refusal leaves the module as it was. If reading fails later, or is aborted, part of it is filled.
+ * @throws WeightError naming up to ten of each kind of misfit, with the nearest spelling.
+ * @throws CheckpointError if the source cannot be read or a tensor has no float32 values.
+ */
+export async function loadWeights(
+  module: Module,
+  source: WeightSource,
+  map: NameMap,
+  { signal, onProgress, strict = true }: LoadOptions = {},
+): Promise<LoadReport> {
+  const { fillings, missing, unexpected } = planLoad(module, source, map, strict);
+
+  const all = [...fillings.values()].flat();
+  const total = all.reduce((sum, { parameter }) => sum + parameter.size, 0);
+  let loaded = 0;
+  // In the order of the source, so that a file is read from front to back.
+  for (const key of source.keys()) {
+    const targets = fillings.get(key);
+    if (!targets) continue;
+    const shape = source.shape(key);
+    const values = await source.read(key, { signal });
+    for (const { path, parameter, rule } of targets) {
+      parameter.assign(valuesToOurs(rule, cutRows(values, shape, rule), cutShape(shape, rule)));
+      loaded += parameter.size;
+      onProgress?.({ path, loaded, total });
+    }
+  }
+  return { loaded: all.map(({ path }) => path), missing, unexpected };
+}
+
+interface LoadPlan {
+  /** What each used key of the source fills. */
+  fillings: Map<string, Filling[]>;
+  missing: string[];
+  unexpected: string[];
+}
+
+/** Decides from names and shapes alone what goes where. */
+function planLoad(module: Module, source: WeightSource, map: NameMap, strict: boolean): LoadPlan {
+  const keys = new Set(source.keys());
+  const fillings = new Map<string, Filling[]>();
+  const missing = new Map<string, string | undefined>();
+  const problems = new Problems();
+
+  for (const [path, parameter] of module.namedParameters()) {
+    const target = toTheirs(map, path);
+    const present = target?.keys.filter((key) => keys.has(key)) ?? [];
+    if (present.length > 1) problems.add('ambiguous', `${path} in ${present.join(' and ')}`);
+    const [key] = present;
+    if (!target || key === undefined) {
+      missing.set(path, target?.key);
+      continue;
+    }
+    const { rule } = target;
+    const shape = source.shape(key);
+    const ours = shapeToOurs(rule, cutShape(shape, rule));
+    if (!ours || !sameShape(ours, parameter.shape)) {
+      const wanted = `[${parameter.shape.join(', ')}]${rule.layout ? ` in layout ${rule.layout}` : ''}`;
+      problems.add('with the wrong shape', `${key} [${shape.join(', ')}] for ${path} ${wanted}`);
+    }
+    const sharers = fillings.get(key) ?? [];
+    fillings.set(key, [...sharers, { path, parameter, rule }]);
+  }
+
+  for (const [key, targets] of fillings) {
+    const gap = findGap(source.shape(key)[0] ?? 0, targets);
+    if (gap) problems.add('badly shared', `${key}: ${gap}`);
+  }
+  const unexpected = [...keys].filter((key) => !fillings.has(key) && !isIgnored(map, key));
+  if (strict) {
+    for (const [path, key] of missing) problems.addMissing(path, key, unexpected);
+    for (const key of unexpected) problems.add('unexpected', key);
+  }
+  problems.throwIfAny(source.name, 'a tensor for every parameter, and a use for every tensor');
+  return { fillings, missing: [...missing.keys()], unexpected };
+}
+
+/** The shape of the rows that the rule takes. Too few rows show as a shape that fits nothing. */
+function cutShape(shape: readonly number[], { rows }: NameRule): readonly number[] {
+  if (!rows) return shape;
+  const [start, end] = rows;
+  const [size = 0, ...rest] = shape;
+  return [Math.max(Math.min(end, size) - start, 0), ...rest];
+}
+
+function cutRows(values: Float32Array, shape: readonly number[], { rows }: NameRule): Float32Array {
+  if (!rows) return values;
+  const width = values.length / shape[0]!;
+  return values.subarray(rows[0] * width, rows[1] * width);
+}
