@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Picture } from '@mmllm/core';
-import { decodePicture } from '@mmllm/processors';
+import { decodePictures } from '@mmllm/processors';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 
 export const colors = ['black', 'blue', 'brown', 'gray', 'green', 'red', 'teal', 'yellow'] as const;
@@ -31,19 +31,21 @@ interface Row {
  * Reads a split of easy-VQA (Victor Zhou, MIT) and decodes its pictures, uint8[64, 64, 3].
  * @param limit first so many pictures only
  */
-export async function loadEasyVqa(split: 'train' | 'test', limit = Number.POSITIVE_INFINITY): Promise<Example[]> {
+export async function loadEasyVqa(
+  split: 'train' | 'test',
+  limit = Number.POSITIVE_INFINITY,
+): Promise<Example[]> {
   const path = fileURLToPath(new URL(`../data/${split}.parquet`, import.meta.url));
   const file = await asyncBufferFromFile(path);
   const rowEnd = Number.isFinite(limit) ? limit : undefined;
   const rows = (await parquetReadObjects({ file, rowEnd, utf8: false })) as unknown as Row[];
-  return Promise.all(
-    rows.map(async ({ image, question, answer }) => ({
-      picture: await decodePicture(image.bytes),
-      questions: question,
-      answers: answer,
-      known: attributes(question, answer),
-    })),
-  );
+  const pictures = await decodePictures(rows.map(({ image }) => image.bytes));
+  return rows.map(({ question, answer }, i) => ({
+    picture: pictures[i],
+    questions: question,
+    answers: answer,
+    known: attributes(question, answer),
+  }));
 }
 
 /** What the answers say outright: the colour and the shape that are named, or confirmed with yes. */

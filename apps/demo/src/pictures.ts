@@ -42,11 +42,14 @@ export async function writeContactSheet(path: string, shown: readonly Shown[]): 
   shown.forEach((item, index) => {
     const left = (index % perRow) * cellWidth + margin;
     const top = Math.floor(index / perRow) * cellHeight + margin;
-    const plot = (x: number, y: number, color: readonly number[]) => canvas.set(color, 3 * ((top + y) * width + left + x));
+    const plot = (x: number, y: number, color: readonly number[]) =>
+      canvas.set(color, 3 * ((top + y) * width + left + x));
     drawPicture(item.picture, plot);
     drawCaption(item, (x, y, color) => plot(x, y + 64 * scale + margin, color));
   });
-  await sharp(canvas, { raw: { width, height, channels: 3 } }).png().toFile(path);
+  await sharp(canvas, { raw: { width, height, channels: 3 } })
+    .png()
+    .toFile(path);
 }
 
 type Plot = (x: number, y: number, color: readonly number[]) => void;
@@ -65,7 +68,8 @@ function drawCaption({ question, answer, expected }: Shown, plot: Plot): void {
   const right = answer === expected;
   const ink = right ? [0, 110, 40] : [190, 0, 0];
   const lines = wrap(question, Math.floor((64 * scale) / advance)).slice(0, 2);
-  lines.forEach((line, i) => drawText(line, (x, y) => plot(x, y + i * lineHeight, [40, 40, 40])));
+  const gray = [40, 40, 40];
+  for (const [i, line] of lines.entries()) drawText(line, (x, y) => plot(x, y + i * lineHeight, gray));
   const verdict = right ? `> ${answer}` : `> ${answer} / not ${expected}`;
   drawText(verdict, (x, y) => plot(x, y + lines.length * lineHeight, ink));
 }
