@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describeBackend, startBackend } from '@mmllm/backends';
+import type { MultimodalModel } from '@mmllm/core';
 import { wordTokenizer } from '@mmllm/processors';
 import { formatPolicyTable, type TrainingEvent } from '@mmllm/trainer';
 import { type Choice, compose } from './composition';
@@ -22,6 +23,7 @@ export interface DemoRun extends Choice, Pick<DemoOptions, 'backend' | 'runs' | 
 /** The main job: start a backend, read the data, compose, train by stages, answer, report. */
 export async function demo(run: DemoRun): Promise<Evaluation> {
   const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
   console.log(`backend: ${describeBackend(await startBackend({ backend: run.backend }))}`);
   const [training, test] = await Promise.all([
     loadEasyVqa('train', run.limit),
@@ -31,11 +33,32 @@ export async function demo(run: DemoRun): Promise<Evaluation> {
 
   const tokenizer = wordTokenizer([...training.flatMap(({ questions }) => questions), vocabulary]);
   const model = await compose(run, run.recipe.sizes, tokenizer);
-  console.log(`${model.describe()}\n`);
+  try {
+    console.log(`${model.describe()}\n`);
+    const folder = await runFolder(run);
+    await learn(model, training, run, folder);
+    const trainedIn = clock(seconds());
+    const evaluation = await answerAll(model, test, run.signal);
+    console.log('');
+    await report(evaluation, folder);
+    const { overall } = evaluation;
+    const right = `${percent(overall)} of ${overall.total.toLocaleString('en-US')} answers right`;
+    console.log(`\n${right}; trained in ${trainedIn}, ${clock(seconds())} in all.`);
+    return evaluation;
+  } finally {
+    model.dispose();
+  }
+}
 
-  const folder = join(run.runs, `${run.encoder}-${run.fusion}-seed${run.seed}`);
-  if (!run.resume) await rm(folder, { recursive: true, force: true });
+/** Where this run's checkpoints, log and pictures go; what an earlier one left there goes, unless it is resumed. */
+async function runFolder({ runs, encoder, fusion, seed, resume }: DemoRun): Promise<string> {
+  const folder = join(runs, `${encoder}-${fusion}-seed${seed}`);
+  if (!resume) await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+async function learn(model: MultimodalModel, training: readonly Example[], run: DemoRun, folder: string) {
   const progress = trainingProgress();
   try {
     await trainByStages(model, training, run.recipe, {
@@ -49,16 +72,6 @@ export async function demo(run: DemoRun): Promise<Evaluation> {
   } finally {
     progress.end();
   }
-  const trainedIn = (performance.now() - started) / 1000;
-  const evaluation = await answerAll(model, test, run.signal);
-  console.log('');
-  await report(evaluation, folder);
-  const { overall } = evaluation;
-  console.log(
-    `\n${percent(overall)} of ${overall.total} answers right; trained in ${clock(trainedIn)}, ${clock((performance.now() - started) / 1000)} in all.`,
-  );
-  model.dispose();
-  return evaluation;
 }
 
 /** Words of captions and answers. */

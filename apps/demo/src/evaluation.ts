@@ -34,7 +34,7 @@ export async function evaluate(
     const batch = asked.slice(start, start + batchSize);
     const samples = batch.map(({ picture, question }) => ({ prompt: prompt(question), images: [picture] }));
     const answers = await model.generateAll(samples, { maxNewTokens: 4, signal });
-    batch.forEach((item, i) => shown.push({ ...item, answer: answers[i].text.trim() }));
+    shown.push(...batch.map((item, i) => ({ ...item, answer: answers[i].text.trim() })));
     onProgress?.(shown.length, asked.length);
   }
   return { shown, ...summarize(shown) };

@@ -174,6 +174,40 @@ describe('a prompt', () => {
   });
 });
 
+describe('a picture whose features the caller has', () => {
+  const other = noise(9, 9);
+  const sample = { prompt: '<image> is it red? <image>', images: [picture, other] };
+
+  it('gets its placeholders, and is neither decoded nor among the pictures', async () => {
+    const processor = build({}, vision(tiles));
+    const whole = await processor.process([sample], { padding: 'right' });
+    const [prepared] = whole.images!.images;
+    const asked: unknown[] = [];
+    const known = (image: unknown) => {
+      asked.push(image);
+      return image === picture ? prepared : undefined;
+    };
+    const part = await processor.process([sample], { padding: 'right', known });
+    expect(asked).toEqual([picture, other]);
+    expect(rows(part)).toEqual(rows(whole));
+    expect(part.imagesPerSample).toEqual([2]);
+    expect(part.images!.images).toEqual(whole.images!.images.slice(1));
+    for (const { images } of [whole, part]) disposeImages(images!);
+  });
+
+  it('needs not even exist any more', async () => {
+    const processor = build();
+    const whole = await processor.process([sample], { padding: 'right' });
+    const all = whole.images!.images;
+    disposeImages(whole.images!);
+    const gone = { ...sample, images: ['gone-1.png', 'gone-2.png'] };
+    const known = (image: unknown) => all[gone.images.indexOf(String(image))];
+    const part = await processor.process([gone], { padding: 'right', known });
+    expect(rows(part)).toEqual(rows(whole));
+    expect(part.images).toBeUndefined();
+  });
+});
+
 describe('an answer', () => {
   it('follows the prompt, ends with the stop token, and alone is labelled', async () => {
     const samples = [

@@ -5,6 +5,8 @@ import {
   type ImageSource,
   type ModelInputs,
   PlaceholderCountError,
+  type PreparedImage,
+  type ProcessOptions,
   type Processor,
   type ProcessorContext,
   type ProcessorFactory,
@@ -96,13 +98,16 @@ class TextAndImages implements Processor {
 
   async process(
     samples: readonly Sample[],
-    { padding, signal }: Parameters<Processor['process']>[1],
+    { padding, known, signal }: ProcessOptions,
   ): Promise<ModelInputs> {
     const rendered = samples.map((sample, index) => this.#render(sample, index));
     const sources = rendered.flatMap(({ images }) => images);
-    const images = sources.length > 0 ? await this.prepareImages(sources, signal) : undefined;
+    const prepared = sources.map((source) => known?.(source));
+    const others = sources.filter((_, i) => !prepared[i]);
+    const images = others.length > 0 ? await this.prepareImages(others, signal) : undefined;
     try {
-      const pieces = images ? this.#placeholders(images) : [];
+      const rest = images?.images.values();
+      const pieces = this.#placeholders(prepared.map((image) => image ?? rest!.next().value!));
       let next = 0;
       const sequences = rendered.map((sample) => {
         const first = next;
@@ -160,7 +165,8 @@ class TextAndImages implements Processor {
   }
 
   /** What stands for each picture in the sequence; runs no kernel. */
-  #placeholders({ images }: ImageBatch): SequencePiece[][] {
+  #placeholders(images: readonly PreparedImage[]): SequencePiece[][] {
+    if (images.length === 0) return [];
     const { encoder, projector, fusion } = this.#context;
     if (!encoder || !projector || !fusion) throw textOnly(images.length);
     return projector.layout(encoder.layout(images)).map((tokens) => fusion.placeholders(tokens));
