@@ -1,1 +1,2 @@
-export {};
+export * from './layers';
+export * from './ops';

@@ -1,1 +1,3 @@
-export {};
+export { type LinearConfig, linear } from './linear';
+export { type MlpConfig, mlp } from './mlp';
+export { MlpProjector, type MlpProjectorOptions } from './mlp-projector';

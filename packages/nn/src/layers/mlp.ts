@@ -51,6 +51,8 @@ export class GatedMlp extends Module implements FeedForward {
   }
 
   forward<T extends Tensor>(x: T): T {
-    return this.downProj.forward(gated(this.gateProj.forward(x), this.upProj.forward(x), this.activation) as T);
+    return this.downProj.forward(
+      gated(this.gateProj.forward(x), this.upProj.forward(x), this.activation) as T,
+    );
   }
 }

@@ -28,7 +28,10 @@ export class TransformerBlock extends Module {
 
   /** float32[B, T, hiddenSize] to the same shape. */
   forward(x: tf.Tensor3D, options: AttendOptions): tf.Tensor3D {
-    const attended = tf.add(x, this.selfAttention.forward(this.attentionNorm.forward(x), options)) as tf.Tensor3D;
+    const attended = tf.add(
+      x,
+      this.selfAttention.forward(this.attentionNorm.forward(x), options),
+    ) as tf.Tensor3D;
     return tf.add(attended, this.mlp.forward(this.mlpNorm.forward(attended))) as tf.Tensor3D;
   }
 }

@@ -1,0 +1,141 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+/** An object whose every property is a tensor, or an input that may be left out. */
+type TensorMap<I> = { readonly [K in keyof I]: tf.Tensor | undefined };
+
+export interface KernelDefinition<I extends TensorMap<I>, A extends object> {
+  /** The name under which a backend package registers a faster kernel with the same inputs, attributes and outputs. */
+  readonly name: `mmllm/${string}`;
+  /**
+   * The kernel in plain tfjs ops that every backend has; it runs inside `tf.tidy`. It never returns one of its inputs.
+   * Attributes are host data, typed arrays included.
+   */
+  reference(inputs: I, attrs: A): tf.Tensor | tf.Tensor[];
+}
+
+/** What `backward` gets to see. */
+export interface BackwardContext<I, A, S extends keyof I> {
+  /** Gradient of the op's result. */
+  readonly dy: tf.Tensor;
+  readonly inputs: { readonly [K in S]-?: NonNullable<I[K]> };
+  /** The saved outputs, in order. */
+  readonly outputs: readonly tf.Tensor[];
+  readonly attrs: A;
+  /**
+   * Computes at once what several of the gradients need. The tensors live until the next node of the tape begins, so
+   * a gradient that is one of them must be returned as a clone.
+   */
+  share(compute: () => tf.Tensor[]): tf.Tensor[];
+}
+
+export interface OpDefinition<I extends TensorMap<I>, A extends object, S extends keyof I>
+  extends KernelDefinition<I, A> {
+  /** Inputs that `backward` reads; they must always be given. */
+  readonly inputsToSave: readonly S[];
+  /** Whether `backward` reads an output, for each output. Default: none. */
+  readonly outputsToSave?: readonly boolean[];
+  /** The gradient of each input, lazily: that of an input that nothing trained depends on is never asked for. */
+  backward(context: BackwardContext<I, A, S>): { [K in keyof I]-?: () => tf.Tensor };
+}
+
+/**
+ * Turns a kernel in plain tfjs ops into one that backends can replace: if the current backend has no kernel of this
+ * name at the call, the reference is registered for it. The caller owns the outputs.
+ */
+export function defineKernel<I extends TensorMap<I>, A extends object>({
+  name,
+  reference,
+}: KernelDefinition<I, A>): (inputs: I, attrs: A) => tf.Tensor[] {
+  return (inputs, attrs) => {
+    registerReference({ name, reference });
+    const outputs = tf
+      .engine()
+      // tfjs types attributes as JSON; it hands them to kernel and gradient untouched.
+      .runKernel<tf.Tensor | tf.Tensor[]>(name, present(inputs), attrs as unknown as tf.NamedAttrMap);
+    return Array.isArray(outputs) ? outputs : [outputs];
+  };
+}
+
+/**
+ * A replaceable kernel with its gradient. The result is the kernel's first output, and the caller owns it; further
+ * outputs exist for the gradient only. Works under `tf.tidy`, `tf.grads` and `tf.variableGrads`; the gradient has no
+ * gradient of its own.
+ */
+export function defineOp<
+  I extends TensorMap<I>,
+  A extends object,
+  S extends keyof I & string,
+  R extends tf.Tensor = tf.Tensor,
+>(definition: OpDefinition<I, A, S>): (inputs: I, attrs: A) => R {
+  const run = defineKernel(definition);
+  return (inputs, attrs) => {
+    registerGradientOf(definition);
+    const [result, ...forBackward] = run(inputs, attrs);
+    tf.dispose(forBackward);
+    // The rank of the result is part of what the definition promises.
+    return result as R;
+  };
+}
+
+function registerReference<I extends TensorMap<I>, A extends object>({
+  name,
+  reference,
+}: KernelDefinition<I, A>): void {
+  if (!tf.getBackend()) tf.backend();
+  const backendName = tf.getBackend();
+  if (tf.getKernel(name, backendName)) return;
+  tf.registerKernel({
+    kernelName: name,
+    backendName,
+    // `runKernel` above is the only caller, so these are the tensors and attributes that it was given.
+    kernelFunc: ({ inputs, attrs }) =>
+      tf.tidy(() => reference(inputs as unknown as I, attrs as unknown as A)),
+  });
+}
+
+/**
+ * Tape nodes run one after the other, so what one node shares is free when the next begins. The scope of the backward
+ * pass frees what the last one leaves.
+ */
+let sharedByLastNode: tf.Tensor[] = [];
+
+function registerGradientOf<I extends TensorMap<I>, A extends object, S extends keyof I & string>({
+  name,
+  inputsToSave,
+  outputsToSave = [],
+  backward,
+}: OpDefinition<I, A, S>): void {
+  if (tf.getGradient(name)) return;
+  tf.registerGradient({
+    kernelName: name,
+    inputsToSave: [...inputsToSave],
+    outputsToSave: [...outputsToSave],
+    gradFunc: (dys, saved, attrs) => {
+      tf.dispose(sharedByLastNode);
+      sharedByLastNode = [];
+      const [dy, ...unused] = Array.isArray(dys) ? dys : [dys];
+      // tfjs fills in zeros of full size for outputs without a gradient, which are all but the first.
+      tf.dispose(unused);
+      return backward({
+        dy: dy!,
+        inputs: Object.fromEntries(inputsToSave.map((key, i) => [key, saved[i]])) as BackwardContext<
+          I,
+          A,
+          S
+        >['inputs'],
+        outputs: saved.slice(inputsToSave.length),
+        attrs: attrs as unknown as A,
+        share: (compute) => {
+          const tensors = tf.tidy(compute);
+          sharedByLastNode.push(...tensors);
+          return tensors;
+        },
+      });
+    },
+  });
+}
+
+/** tfjs walks over every key of the inputs, so an input that is left out must have none. */
+function present(inputs: object): tf.NamedTensorMap {
+  return Object.fromEntries(Object.entries(inputs).filter(([, tensor]) => tensor !== undefined));
+}

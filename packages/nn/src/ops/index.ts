@@ -1,0 +1,30 @@
+export { activate, gated } from './activate';
+export { ACTIVATIONS, type Activation } from './activations';
+export { type AdamWOptions, type AdamWState, type AdamWStep, adamwStep } from './adamw';
+export { type AttentionHeads, attention } from './attention';
+export { type AttentionMask, type AttentionSizes, attentionMask } from './attention-mask';
+export { type CrossEntropyOptions, crossEntropy } from './cross-entropy';
+export {
+  type BackwardContext,
+  defineKernel,
+  defineOp,
+  type KernelDefinition,
+  type OpDefinition,
+} from './define-op';
+export { embedding } from './embedding';
+export { layerNorm } from './layer-norm';
+export { linear } from './linear';
+export { logSumExp } from './log-sum-exp';
+export { type MatmulOptions, matmul } from './matmul';
+export { rmsNorm } from './rms-norm';
+export { type RopeOptions, rope } from './rope';
+export {
+  type RopeScaling,
+  type RopeTableOptions,
+  type RopeTables,
+  ropeFrequencies,
+  ropeTables,
+} from './rope-tables';
+export { selectRows } from './select-rows';
+export { sigmoidPairLoss } from './sigmoid-pair-loss';
+export { softCrossEntropy } from './soft-cross-entropy';

@@ -1,0 +1,1 @@
+export { type FuyuConfig, fuyu, RawPatches } from './vision';

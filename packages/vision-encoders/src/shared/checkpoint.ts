@@ -1,0 +1,108 @@
+import type { NameMap } from '@mmllm/checkpoints';
+import { parseConfig } from '@mmllm/core';
+import { z } from 'zod';
+import { activation } from './config';
+
+/** How a tower is written in Hugging Face's format. */
+export interface TowerCheckpoint<Config> {
+  /**
+   * Our configuration from a parsed `config.json`: the tower's own, or that of a model which nests it. Values that the
+   * file leaves out are those of Hugging Face's class.
+   * @throws ConfigError for a value that is outside the known set.
+   */
+  config(json: unknown): Config;
+  /**
+   * The names of the tower's parameters in a file, for `loadWeights` and `saveWeights`.
+   * @param prefixes what stands before the names, `''` for nothing: the first is written, all are loaded.
+   */
+  names(config: Config, prefixes?: string | readonly string[]): NameMap;
+}
+
+const renamed: Record<string, string> = {
+  gelu_pytorch_tanh: 'gelu_tanh',
+  gelu_new: 'gelu_tanh',
+  swish: 'silu',
+};
+
+/** `hidden_act`, by our names. */
+export const hiddenAct = (usual: string) =>
+  z
+    .string()
+    .default(usual)
+    .transform((name) => renamed[name] ?? name)
+    .pipe(activation);
+
+/** Parses `json[nested]`, or `json` itself where nothing is nested. */
+export function parseHuggingFace<S extends z.ZodType>(
+  component: string,
+  schema: S,
+  json: unknown,
+  nested: string,
+): z.output<S> {
+  const outer = z.record(z.string(), z.unknown()).safeParse(json);
+  const value = outer.data?.[nested] ?? json;
+  // Whether it is what the schema takes is what is checked here.
+  return parseConfig(`${component} config.json`, schema, value as z.input<S>);
+}
+
+/** The keys of an image tower, with the defaults of Hugging Face's class. */
+export const huggingFaceVision = (defaults: {
+  patchSize: number;
+  activation: string;
+  layerNormEps: number;
+}) =>
+  z.object({
+    image_size: z.int().default(224),
+    patch_size: z.int().default(defaults.patchSize),
+    hidden_size: z.int().default(768),
+    num_hidden_layers: z.int().default(12),
+    num_attention_heads: z.int().default(12),
+    intermediate_size: z.int().default(3072),
+    hidden_act: hiddenAct(defaults.activation),
+    layer_norm_eps: z.number().default(defaults.layerNormEps),
+  });
+
+/** Renames the keys of `huggingFaceVision`. */
+export const visionFromHuggingFace = (hf: z.output<ReturnType<typeof huggingFaceVision>>) => ({
+  imageSize: hf.image_size,
+  patchSize: hf.patch_size,
+  hiddenSize: hf.hidden_size,
+  numLayers: hf.num_hidden_layers,
+  numHeads: hf.num_attention_heads,
+  intermediateSize: hf.intermediate_size,
+  activation: hf.hidden_act,
+  layerNormEps: hf.layer_norm_eps,
+});
+
+/** The keys of a text tower, with the defaults of Hugging Face's class. */
+export const huggingFaceText = (defaults: {
+  vocabSize: number;
+  maxLength: number;
+  hiddenSize: number;
+  numHeads: number;
+  intermediateSize: number;
+  activation: string;
+  layerNormEps: number;
+}) =>
+  z.object({
+    vocab_size: z.int().default(defaults.vocabSize),
+    max_position_embeddings: z.int().default(defaults.maxLength),
+    hidden_size: z.int().default(defaults.hiddenSize),
+    num_hidden_layers: z.int().default(12),
+    num_attention_heads: z.int().default(defaults.numHeads),
+    intermediate_size: z.int().default(defaults.intermediateSize),
+    hidden_act: hiddenAct(defaults.activation),
+    layer_norm_eps: z.number().default(defaults.layerNormEps),
+  });
+
+/** Renames the keys of `huggingFaceText`. */
+export const textFromHuggingFace = (hf: z.output<ReturnType<typeof huggingFaceText>>) => ({
+  vocabSize: hf.vocab_size,
+  maxLength: hf.max_position_embeddings,
+  hiddenSize: hf.hidden_size,
+  numLayers: hf.num_hidden_layers,
+  numHeads: hf.num_attention_heads,
+  intermediateSize: hf.intermediate_size,
+  activation: hf.hidden_act,
+  layerNormEps: hf.layer_norm_eps,
+});

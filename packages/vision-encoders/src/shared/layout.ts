@@ -1,0 +1,54 @@
+import {
+  type ImageBatch,
+  type ImageTokens,
+  type ImageView,
+  type PreparedImage,
+  ShapeError,
+  type ViewTokens,
+} from '@mmllm/core';
+import type { Tensor4D } from '@tensorflow/tfjs-core';
+import type { Grid } from './position-table';
+
+/** The tokens of one view: `prefix` of them in front of its grid. */
+export interface ViewLayout extends Grid {
+  readonly prefix: number;
+}
+
+/** Lays the tokens of all views of all pictures one below the other. */
+export function layoutViews(
+  images: readonly PreparedImage[],
+  layoutOf: (view: ImageView) => ViewLayout,
+): ImageTokens[] {
+  let start = 0;
+  const place = (view: ImageView): ViewTokens => {
+    const { rows, columns, prefix } = layoutOf(view);
+    const { role, tile, valid } = view;
+    const count = prefix + rows * columns;
+    start += count;
+    return { role, start: start - count, count, prefix, grid: { frames: 1, rows, columns }, tile, valid };
+  };
+  return images.map(({ views, tiles }) => ({ views: views.map(place), tiles }));
+}
+
+export interface PictureSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * The pixels of a batch whose views must all have one size.
+ * @throws ShapeError if the batch is packed, of another size, or holds another number of views than its pictures say.
+ */
+export function densePixels(batch: ImageBatch, { height, width }: PictureSize, component: string): Tensor4D {
+  const views = batch.images.reduce((sum, image) => sum + image.views.length, 0);
+  const expected = [views, height, width, 3];
+  const shape = batch.kind === 'dense' ? batch.pixels.shape : batch.patches.shape;
+  if (batch.kind === 'dense' && shape.length === 4 && shape.every((size, axis) => size === expected[axis])) {
+    return batch.pixels;
+  }
+  throw new ShapeError({
+    component,
+    expected: `dense pixels float32[${expected.join(', ')}]`,
+    actual: `${batch.kind} [${shape.join(', ')}]`,
+  });
+}

@@ -1,0 +1,18 @@
+import type { FixedPreprocessing, ImagePreprocessing, Normalisation } from '@mmllm/core';
+import type { ResolvedVisionConfig } from './config';
+
+/** How a family prepares a picture, but for its size. */
+export type PictureRule = Normalisation & Pick<FixedPreprocessing, 'fit' | 'resample'>;
+
+/** Pixel values to [−1, 1]. */
+export const unitRange: Normalisation = { rescale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
+
+/** What a tower wants done to pictures: one view of its size each, or tiles of its size. */
+export function preprocessingFor(
+  { inputSize, tiling, normalisation }: Pick<ResolvedVisionConfig, 'inputSize' | 'tiling' | 'normalisation'>,
+  { fit, ...published }: PictureRule,
+): ImagePreprocessing {
+  const rule = { ...published, ...normalisation };
+  if (tiling) return { kind: 'tiles', tileSize: inputSize.height, ...tiling, ...rule };
+  return { kind: 'fixed', size: inputSize, fit, ...rule };
+}

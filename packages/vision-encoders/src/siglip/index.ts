@@ -1,0 +1,10 @@
+export type { TowerCheckpoint } from '../shared/checkpoint';
+export type { FeatureConfig, TilingConfig, VisionConfig } from '../shared/config';
+export type { ContrastiveModel } from '../shared/contrastive';
+export type { PooledImageEncoder } from '../shared/pooled-encoder';
+export type { TextConfig, TextTower, TextTransformer } from '../shared/text-transformer';
+export type { VisionTransformer } from '../shared/vision-transformer';
+export { SiglipModel, type SiglipModelParts, siglipModelNames } from './model';
+export { AttentionPoolingHead } from './pooling-head';
+export { type SiglipTextConfig, siglipText } from './text';
+export { type SiglipConfig, siglip } from './vision';
