@@ -1,9 +1,9 @@
 /**
  * The room lint: a package imports only what its row of the table allows, in its sources and in its manifest.
- * Tests may also use the test kit and, to try real parts, any package that does not depend on theirs.
+ * Tests, and what they share in `src/testing/`, may use any package; sources may not import from there.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, sep } from 'node:path';
 import { root } from './lib.mjs';
 
 /** What each room may import, besides tfjs. Arrows only point to rooms listed in the row. */
@@ -24,12 +24,13 @@ export const rooms = {
 
 const importPattern = /(?:from\s+|import\s*\(\s*|import\s+)['"](@mmllm\/[^'"/]+|\.{1,2}\/[^'"]*)['"/]/g;
 
-/** Sources below a folder, without tests. */
+/** Sources below a folder, without tests and what only tests use. */
 function sources(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && /\.ts$/.test(entry.name) && !/\.test\.ts$/.test(entry.name))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((file) => !relative(folder, file).split(sep).includes('testing'));
 }
 
 /** Every breach of the table, as one line each. */
@@ -50,6 +51,9 @@ export function breaches(table = rooms, base = root) {
           found.push(
             `${relative(base, file)}: ${room} may not import ${name}; allowed: ${allowed.join(', ') || 'nothing'}`,
           );
+        }
+        if (!name && target.split('/').includes('testing')) {
+          found.push(`${relative(base, file)}: a source imports what only tests may use: ${target}`);
         }
         if (!name && relative(folder, join(file, '..', target)).startsWith('..')) {
           found.push(`${relative(base, file)}: a relative import leaves the package: ${target}`);

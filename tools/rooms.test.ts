@@ -35,6 +35,10 @@ describe('room lint', () => {
     expect(breaches(rooms, workspace('', { '@mmllm/nn': '^1.0.0' }))).toHaveLength(1);
   });
 
+  it('refuses a source that imports what only tests may use', () => {
+    expect(breaches(rooms, workspace(`import { tiny } from './testing/tiny';`))).toHaveLength(1);
+  });
+
   it('knows every arrow is acyclic', () => {
     const order = Object.keys(rooms);
     for (const [room, allowed] of Object.entries(rooms)) {

@@ -11,7 +11,7 @@ import {
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { assertTensorsClose, compareTensors } from '../../../conformance/src/index';
+import { assertTensorsClose, compareTensors } from '@mmllm/conformance';
 import { decodePicture } from '../pictures/decode';
 import { caseFile, caseJson, type GoldenTensor, golden } from '../testing/golden';
 import { noise } from '../testing/noise';
