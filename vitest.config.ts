@@ -1,21 +1,81 @@
-import { defineConfig } from 'vitest/config';
+import { existsSync } from 'node:fs';
+import { playwright } from '@vitest/browser-playwright';
+import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
+import { findChromium } from './tools/lib.mjs';
 
 const conditions = ['@mmllm/source', 'module', 'browser', 'development|production'];
+const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
+
+/** Every test but those that need a browser. Tests of `*.backends.test.ts` run on cpu, wasm and, with a driver, webgpu. */
+function nodeProject(vulkan: Record<string, string> | undefined): TestProjectConfiguration {
+  return {
+    resolve: { conditions },
+    ssr: { resolve: { conditions: ['@mmllm/source', 'module', 'node', 'development|production'] } },
+    test: {
+      name: 'node',
+      include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tools/**/*.test.ts'],
+      exclude: ['**/*.browser.test.ts'],
+      provide: { backends: vulkan ? ['cpu', 'wasm', 'webgpu'] : ['cpu', 'wasm'] },
+      env: vulkan,
+      pool: 'forks',
+      maxWorkers: 2,
+      ...timeouts,
+    },
+  };
+}
+
+/** `*.backends.test.ts` and `*.browser.test.ts` in Chromium, on software adapters: the same results with any GPU. */
+function browserProject(executablePath: string): TestProjectConfiguration {
+  const args = [
+    '--no-sandbox',
+    '--enable-unsafe-webgpu',
+    '--use-webgpu-adapter=swiftshader',
+    '--enable-unsafe-swiftshader',
+  ];
+  return {
+    resolve: { conditions },
+    // Threaded wasm needs shared memory, which a page gets only with these.
+    server: {
+      headers: {
+        'Cross-Origin-Opener-Policy': 'same-origin',
+        'Cross-Origin-Embedder-Policy': 'require-corp',
+      },
+    },
+    // Found before the first test: a dependency that turns up later reloads the page under the running tests.
+    optimizeDeps: { force: true, entries: ['packages/*/src/**/*.{backends,browser}.test.ts'] },
+    test: {
+      name: 'browser',
+      include: ['packages/*/src/**/*.{backends,browser}.test.ts'],
+      provide: { backends: ['webgl', 'webgpu', 'wasm'] },
+      // After the Node tests, not beside them.
+      sequence: { groupOrder: 1 },
+      browser: {
+        enabled: true,
+        headless: true,
+        screenshotFailures: false,
+        provider: playwright({ launchOptions: { executablePath, args } }),
+        instances: [{ browser: 'chromium' }],
+      },
+      ...timeouts,
+    },
+  };
+}
+
+/**
+ * What a process must find in its environment to have a Vulkan driver, and so WebGPU in Node: nothing where
+ * `VK_ICD_FILENAMES` is set already, else the loader and the software driver of Debian's `chromium` package.
+ */
+function findVulkan(): Record<string, string> | undefined {
+  if (process.env.VK_ICD_FILENAMES) return {};
+  const folder = '/usr/lib/chromium';
+  const driver = `${folder}/vk_swiftshader_icd.json`;
+  if (!existsSync(driver)) return undefined;
+  const libraries = [process.env.LD_LIBRARY_PATH, folder].filter(Boolean).join(':');
+  return { VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: libraries };
+}
+
+const chromium = findChromium();
 
 export default defineConfig({
-  test: {
-    projects: [
-      {
-        resolve: { conditions },
-        ssr: { resolve: { conditions: ['@mmllm/source', 'module', 'node', 'development|production'] } },
-        test: {
-          name: 'node',
-          include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tools/**/*.test.ts'],
-          testTimeout: 60_000,
-          pool: 'forks',
-          maxWorkers: 2,
-        },
-      },
-    ],
-  },
+  test: { projects: [nodeProject(findVulkan()), ...(chromium ? [browserProject(chromium)] : [])] },
 });

@@ -41,15 +41,20 @@ export function run([program, ...args], { env = {}, quiet = false } = {}) {
   });
 }
 
-/** A Chromium to test with: MMLLM_CHROMIUM, or one of the usual places. */
+/**
+ * A Chromium to test with: the one that MMLLM_CHROMIUM names, or the first in a usual place.
+ * @returns {string | undefined}
+ */
 export function findChromium() {
-  const places = [
-    process.env.MMLLM_CHROMIUM,
+  const named = process.env.MMLLM_CHROMIUM;
+  if (named && !existsSync(named)) throw new Error(`MMLLM_CHROMIUM names ${named}, which does not exist`);
+  const usual = [
     '/usr/bin/chromium',
     '/usr/bin/chromium-browser',
     '/usr/bin/google-chrome',
     '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
     '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    'C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe',
   ];
-  return places.find((place) => place && existsSync(place));
+  return named || usual.find((path) => existsSync(path));
 }
