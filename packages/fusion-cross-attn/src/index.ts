@@ -1,1 +1,3 @@
-export {};
+export type { CrossAttentionOptions } from './config';
+export { crossAttention } from './cross-attention';
+export { hybrid } from './hybrid';

@@ -1,1 +1,3 @@
-export {};
+export { featureRows, type PlacedImage, placeImages } from './images';
+export { embedText, replaceRows, sourceRows, textSequence } from './sequence';
+export { unified } from './unified';

@@ -1,0 +1,3 @@
+export { type LlamaConfig, llamaConfigFromHuggingFace } from './config';
+export { llama } from './llama';
+export { llamaNames } from './names';

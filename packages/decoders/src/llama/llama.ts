@@ -1,0 +1,67 @@
+import { ConfigError, type Decoder, normal, parseConfig } from '@mmllm/core';
+import { Attention, Embedding, GatedMlp, Linear, RmsNorm, TransformerBlock } from '@mmllm/nn';
+import { TransformerDecoder } from '../shared/decoder';
+import { type LlamaConfig, llamaSchema } from './config';
+
+/**
+ * A decoder in the LLaMA layout (Touvron et al. 2023, arXiv:2302.13971): pre-norm blocks with RMSNorm, rotary
+ * positions, SwiGLU, and grouped-query attention where asked for. Born shape-only.
+ * @throws ConfigError for values outside their range, or heads that do not divide.
+ */
+export function llama(config: LlamaConfig): Decoder {
+  const parsed = parseConfig('llama', llamaSchema, config);
+  const { vocabSize, hiddenSize, numLayers, numHeads, maxLength, rmsNormEps, attentionBias } = parsed;
+  const { headSize = hiddenSize / numHeads, intermediateSize = defaultIntermediateSize(hiddenSize) } = parsed;
+  if (headSize % 2 !== 0) {
+    throw new ConfigError({
+      component: 'llama',
+      expected: 'an even head size (default: hiddenSize / numHeads)',
+      actual: `${headSize}`,
+    });
+  }
+  const initializer = normal(parsed.initializerRange);
+  const norm = () => new RmsNorm(hiddenSize, { eps: rmsNormEps });
+  const block = () =>
+    new TransformerBlock({
+      attentionNorm: norm(),
+      selfAttention: new Attention({
+        hiddenSize,
+        numHeads,
+        numKeyValueHeads: parsed.numKeyValueHeads,
+        headSize,
+        qkvBias: attentionBias,
+        outBias: attentionBias,
+        initializer,
+      }),
+      mlpNorm: norm(),
+      mlp: new GatedMlp({
+        hiddenSize,
+        intermediateSize,
+        activation: 'silu',
+        bias: parsed.mlpBias,
+        initializer,
+      }),
+    });
+  return new TransformerDecoder({
+    name: 'llama',
+    hiddenSize,
+    vocabSize,
+    maxLength,
+    embedTokens: new Embedding(
+      vocabSize,
+      hiddenSize,
+      normal(parsed.embeddingRange ?? parsed.initializerRange),
+    ),
+    layers: Array.from({ length: numLayers }, block),
+    norm: norm(),
+    head: parsed.tieWordEmbeddings
+      ? undefined
+      : new Linear(hiddenSize, vocabSize, { bias: false, initializer }),
+    rotary: { dim: headSize, theta: parsed.ropeTheta },
+  });
+}
+
+/** Two thirds of 4 · hiddenSize, so that the three matrices of SwiGLU weigh what the two of a plain MLP do. */
+function defaultIntermediateSize(hiddenSize: number): number {
+  return 256 * Math.ceil((8 * hiddenSize) / 3 / 256);
+}
