@@ -13,6 +13,7 @@ import type {
   Processor,
   Projector,
   Sample,
+  TokenIds,
 } from './contracts';
 import { describeModel } from './describe';
 import { ConfigError, ShapeError } from './errors';
@@ -94,17 +95,18 @@ export class MultimodalModel extends Module {
       return own;
     };
     const tokens = features?.images ?? (images ? this.imageTokens(images.images) : []);
-    const fused = this.fusion.fuse({
-      ...rest,
-      images: tokens,
-      embed: (ids) => this.decoder.embed(ids),
-      encode,
-    });
-    const dispose = () => {
-      fused.dispose?.();
+    const embed = (ids: TokenIds) => this.decoder.embed(ids);
+    try {
+      const fused = this.fusion.fuse({ ...rest, images: tokens, embed, encode });
+      const dispose = () => {
+        fused.dispose?.();
+        own?.features.dispose();
+      };
+      return { ...fused, dispose };
+    } catch (error) {
       own?.features.dispose();
-    };
-    return { ...fused, dispose };
+      throw error;
+    }
   }
 
   /** float32[B, T, hiddenSize] after the decoder's last norm. The caller owns it. */

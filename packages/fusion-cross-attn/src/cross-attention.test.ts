@@ -8,10 +8,11 @@ import {
   type MultimodalModel,
   PlaceholderCountError,
 } from '@mmllm/core';
+import { llama } from '@mmllm/decoders/llama';
 import { crossEntropy } from '@mmllm/nn';
+import { linear } from '@mmllm/projectors';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { llama } from '../../decoders/src/llama';
 import { derivatives } from '../../fusion-unified/src/testing/directional';
 import {
   PixelEncoder,
@@ -19,7 +20,6 @@ import {
   randomPictures,
   type ViewText,
 } from '../../fusion-unified/src/testing/fakes';
-import { linear } from '../../projectors/src';
 import { crossAttention } from './index';
 import type { GatedCrossAttention } from './layer';
 

@@ -1,12 +1,12 @@
 import { startBackend } from '@mmllm/backends';
 import { assertTensorsClose, expectNoLeak } from '@mmllm/conformance';
 import { composeModel, type FusionFactory } from '@mmllm/core';
+import { llama } from '@mmllm/decoders/llama';
+import { linear } from '@mmllm/projectors';
 import { beforeAll, it } from 'vitest';
 import { describeBackends } from '../../../tools/testing/backends';
-import { llama } from '../../decoders/src/llama';
 import { PixelEncoder } from '../../fusion-unified/src/testing/fakes';
 import { type StepResult, trainingStep } from '../../fusion-unified/src/testing/step';
-import { linear } from '../../projectors/src';
 import { crossAttention, hybrid } from './index';
 
 const fusions: Record<string, FusionFactory> = {

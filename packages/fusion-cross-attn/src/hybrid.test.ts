@@ -9,10 +9,11 @@ import {
   PlaceholderCountError,
   ShapeError,
 } from '@mmllm/core';
+import { llama } from '@mmllm/decoders/llama';
+import { unified } from '@mmllm/fusion-unified';
+import { linear } from '@mmllm/projectors';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { llama } from '../../decoders/src/llama';
-import { unified } from '../../fusion-unified/src';
 import {
   PixelEncoder,
   paddedIds,
@@ -20,7 +21,6 @@ import {
   VIEW_ROWS,
   type ViewText,
 } from '../../fusion-unified/src/testing/fakes';
-import { linear } from '../../projectors/src';
 import { hybrid } from './index';
 
 const VOCAB = 20;

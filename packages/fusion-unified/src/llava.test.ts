@@ -1,13 +1,13 @@
 import { startBackend } from '@mmllm/backends';
+import { composeMaps, loadWeights, type NameMap, prefixMap } from '@mmllm/checkpoints';
 import { assertTensorsClose, compareTensors, expectNoLeak } from '@mmllm/conformance';
 import { composeModel, disposeImages, type ModelInputs, type MultimodalModel } from '@mmllm/core';
+import { llama, llamaConfigFromHuggingFace, llamaNames } from '@mmllm/decoders/llama';
 import { crossEntropy } from '@mmllm/nn';
+import { mlp } from '@mmllm/projectors';
+import { clip } from '@mmllm/vision-encoders/clip';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { composeMaps, loadWeights, type NameMap, prefixMap } from '../../checkpoints/src';
-import { llama, llamaConfigFromHuggingFace, llamaNames } from '../../decoders/src/llama';
-import { mlp } from '../../projectors/src';
-import { clip } from '../../vision-encoders/src/clip';
 import { type GoldenCase, openCase } from '../../vision-encoders/src/testing/golden';
 import { unified } from './index';
 

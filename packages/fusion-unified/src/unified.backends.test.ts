@@ -1,10 +1,10 @@
 import { startBackend } from '@mmllm/backends';
 import { assertTensorsClose, expectNoLeak } from '@mmllm/conformance';
 import { composeModel } from '@mmllm/core';
+import { llama } from '@mmllm/decoders/llama';
+import { linear } from '@mmllm/projectors';
 import { beforeAll, it } from 'vitest';
 import { describeBackends } from '../../../tools/testing/backends';
-import { llama } from '../../decoders/src/llama';
-import { linear } from '../../projectors/src';
 import { unified } from './index';
 import { PixelEncoder } from './testing/fakes';
 import { type StepResult, trainingStep } from './testing/step';

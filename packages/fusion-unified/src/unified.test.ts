@@ -8,11 +8,11 @@ import {
   PlaceholderCountError,
   ShapeError,
 } from '@mmllm/core';
+import { llama } from '@mmllm/decoders/llama';
 import { crossEntropy } from '@mmllm/nn';
+import { linear } from '@mmllm/projectors';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { llama } from '../../decoders/src/llama';
-import { linear } from '../../projectors/src';
 import { unified } from './index';
 import { derivatives } from './testing/directional';
 import { PixelEncoder, paddedIds, randomPictures, VIEW_ROWS } from './testing/fakes';
