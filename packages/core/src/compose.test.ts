@@ -3,7 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { composeModel, type VisionLanguageParts } from './compose';
 import type { Decoder, FusionFactory, ImageEncoder, ModelInputs, ProjectorFactory } from './contracts';
-import { ConfigError, ShapeError, UnsupportedVersionError } from './errors';
+import { ConfigError, ContextLengthError, ShapeError, UnsupportedVersionError } from './errors';
 import { normal } from './initializers';
 import { Module } from './module';
 import { Parameter } from './parameter';
@@ -200,6 +200,17 @@ describe('composeModel', () => {
       "projector 'linear': expected 6 (the encoder's width) to 4 (the decoder's), got 6 to 3.",
     );
     expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('refuses pictures that fill the context of the decoder', async () => {
+    const long: FusionFactory = {
+      ...adding,
+      build: (context) =>
+        Object.assign(adding.build(context), {
+          placeholders: () => [{ kind: 'features', count: 8 }] as const,
+        }),
+    };
+    await expect(composeModel({ ...parts(), fusion: long })).rejects.toThrow(ContextLengthError);
   });
 
   it('lets the types catch a misfit', () => {

@@ -7,7 +7,8 @@ import type {
   ProjectorFactory,
 } from './contracts';
 import { adapt } from './contracts/versions';
-import { ShapeError } from './errors';
+import { tokensOfPicture } from './describe';
+import { ContextLengthError, ShapeError } from './errors';
 import { MultimodalModel } from './model';
 
 /** A model that sees: an encoder, and what carries its features into the decoder. */
@@ -41,6 +42,7 @@ export interface ComposeOptions {
  *
  * @throws UnsupportedVersionError for a part of an unknown contract version.
  * @throws ShapeError, ConfigError if parts do not fit.
+ * @throws ContextLengthError if one picture fills the decoder's context.
  */
 export async function composeModel(
   parts: VisionLanguageParts | TextParts,
@@ -60,7 +62,17 @@ function build(parts: VisionLanguageParts | TextParts) {
   const projector = adapt('projector', adapt('projector', parts.projector).build(sizes));
   checkProjector(projector, sizes);
   const fusion = adapt('fusion', adapt('fusion', parts.fusion).build({ decoder, encoder }));
+  checkContext(tokensOfPicture({ encoder, projector, fusion })?.inSequence ?? 0, decoder);
   return { encoder, projector, fusion, decoder, processor: processor?.build({ encoder, projector, fusion }) };
+}
+
+function checkContext(tokens: number, { name, maxLength }: Decoder): void {
+  if (tokens < maxLength) return;
+  throw new ContextLengthError({
+    component: `decoder '${name}'`,
+    expected: `pictures of fewer tokens than its context of ${maxLength}`,
+    actual: `${tokens} tokens for each`,
+  });
 }
 
 function checkProjector(

@@ -1,4 +1,4 @@
-import type { ImagePreprocessing, PreparedImage } from './contracts';
+import type { PreparedImage } from './contracts';
 import { rowsOf } from './contracts';
 import type { MultimodalModel } from './model';
 
@@ -13,25 +13,29 @@ export function describeModel(model: MultimodalModel): string {
   }
   rows.push(['total', '', model.countParameters().toLocaleString('en-US')]);
   const lines = [formatTable(rows)];
-  const image = model.encoder && exampleImage(model.encoder.preprocessing);
-  if (image && model.fusion) {
-    const [tokens] = model.imageTokens([image]);
-    const inSequence = model.fusion
-      .placeholders(tokens)
-      .reduce((sum, piece) => sum + (piece.kind === 'features' ? piece.count : 1), 0);
-    const { height, width } = image.original;
-    lines.push(
-      `a ${width}×${height} picture: ${rowsOf(tokens).count} features, ${inSequence} tokens in the sequence`,
-    );
+  const taken = tokensOfPicture(model);
+  if (taken) {
+    const { height, width, features, inSequence } = taken;
+    lines.push(`a ${width}×${height} picture: ${features} features, ${inSequence} tokens in the sequence`);
   }
   return lines.join('\n');
 }
 
-/** The picture that a preprocessing is made for, where one size says it all. */
-function exampleImage(preprocessing: ImagePreprocessing): PreparedImage | undefined {
-  if (preprocessing.kind !== 'fixed') return undefined;
-  const { height, width } = preprocessing.size;
-  return { views: [{ role: 'image', height, width }], original: { height, width } };
+/**
+ * What one picture takes, where the encoder prepares all to one size; undefined otherwise. Runs no kernel.
+ */
+export function tokensOfPicture(
+  model: Pick<MultimodalModel, 'encoder' | 'projector' | 'fusion'>,
+): { height: number; width: number; features: number; inSequence: number } | undefined {
+  const { encoder, projector, fusion } = model;
+  if (encoder?.preprocessing.kind !== 'fixed' || !projector || !fusion) return undefined;
+  const { height, width } = encoder.preprocessing.size;
+  const image: PreparedImage = { views: [{ role: 'image', height, width }], original: { height, width } };
+  const [tokens] = projector.layout(encoder.layout([image]));
+  const inSequence = fusion
+    .placeholders(tokens)
+    .reduce((sum, piece) => sum + (piece.kind === 'features' ? piece.count : 1), 0);
+  return { height, width, features: rowsOf(tokens).count, inSequence };
 }
 
 /** Columns padded to equal width; the last one to the right. The first row is the head. */
