@@ -30,6 +30,7 @@ function browserProject(executablePath: string): TestProjectConfiguration {
     '--no-sandbox',
     '--enable-unsafe-webgpu',
     '--use-webgpu-adapter=swiftshader',
+    '--use-angle=swiftshader',
     '--enable-unsafe-swiftshader',
   ];
   return {

@@ -5,13 +5,19 @@ import { seededRandom } from './random';
 export interface GradientOptions {
   /** Positions of the inputs to check. Default: every float32 input. */
   wrt?: readonly number[];
-  /** Step of the differences, multiplied by `max(1, |x|)` for an element `x`. Default 0.02. */
+  /**
+   * Step of the differences, multiplied by `max(1, |x|)`, where `x` is the element, or the root mean square of the
+   * input for a direction. Default 0.02.
+   */
   epsilon?: number;
   /** Largest accepted error, in units of the largest difference quotient of that input. Default 1e-3. */
   tolerance?: number;
   /** The fixed projection of the output to a scalar, of the output's shape. Default: random values of ±[0.5, 1.5). */
   dy?: tf.Tensor;
-  /** Inputs with more elements are checked on this many, chosen by `seed`, and along one direction. Default 64. */
+  /**
+   * Inputs with more elements are checked on this many, chosen by `seed`, and along one random direction that moves
+   * all of them. Zero leaves the direction alone, which is cheap and nearly as strict. Default 64.
+   */
   maxElements?: number;
   /** Seed of the projection, the sample and the direction. Default 1. */
   seed?: number;
@@ -47,8 +53,9 @@ export async function checkGradients<Inputs extends tf.Tensor[]>(
   inputs: readonly [...Inputs],
   options: GradientOptions = {},
 ): Promise<void> {
-  // Inside, f only ever gets tensors of the ranks of `inputs`, which is all that the narrower type asks for.
-  await checkEveryInput(f as TensorFunction, inputs, options);
+  // Inside, f only ever gets tensors of the ranks of `inputs`, which is all that the narrower type asks for. The clone
+  // lets it hand back an input, which would otherwise have no gradient, and be disposed of.
+  await checkEveryInput((...tensors) => tf.clone((f as TensorFunction)(...tensors)), inputs, options);
 }
 
 async function checkEveryInput(
@@ -84,8 +91,7 @@ async function outputProjection(
   dy: tf.Tensor | undefined,
   random: () => number,
 ): Promise<Projection> {
-  // Cloned, because an `f` that hands back an input would have it disposed of here.
-  const output = tf.tidy(() => tf.clone(f(...inputs)));
+  const output = tf.tidy(() => f(...inputs));
   const { shape, size, dtype } = output;
   output.dispose();
   if (dtype !== 'float32') throw new Error(`gradient: expected a float32 output, got ${dtype}`);
@@ -142,7 +148,7 @@ async function compareInput(
     const outputAt = async (distance: number): Promise<Float32Array> => {
       const moved = values.slice();
       for (const [element, weight] of direction) moved[element] = moved[element]! + distance * weight;
-      const output = tf.tidy(() => tf.clone(f(...inputs.with(position, tf.tensor(moved, shape)))));
+      const output = tf.tidy(() => f(...inputs.with(position, tf.tensor(moved, shape))));
       const read = await output.data<'float32'>();
       output.dispose();
       return read;
@@ -173,7 +179,9 @@ async function compareInput(
       (_, i) => [i, (random() < 0.5 ? -1 : 1) / Math.sqrt(values.length)] as const,
     );
     const analytic = direction.reduce((sum, [i, weight]) => sum + gradient[i]! * weight, 0);
-    derivatives.push({ where: 'a random direction', analytic, numeric: await along(direction, epsilon) });
+    const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
+    const numeric = await along(direction, epsilon * Math.max(1, size));
+    derivatives.push({ where: 'a random direction', analytic, numeric });
   }
   return derivatives;
 }

@@ -1,1 +1,11 @@
-export {};
+export { augmented, type Dataset, type SampleSource } from './data';
+export type { TrainingEvent, TrainingStep } from './events';
+export { FeatureCache, type PictureFeatures } from './features/feature-cache';
+export type { Objective, StageContext, TrainingBatch } from './objective';
+export { type CaptionedPicture, contrastive, type TwoTowers } from './objectives/contrastive';
+export { languageModelling } from './objectives/language-modelling';
+export * from './policy';
+export type { TrainingRun, TrainingSummary } from './run';
+export { type ScheduleShape, scheduleFactor } from './schedule';
+export type { LanguageStage, ObjectiveStage, Stage } from './stage';
+export { type TrainOptions, train } from './train';

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { describeBackends } from '../../../tools/testing/backends';
 import { checkGradients } from './gradients';
 import { expectNoLeak } from './leaks';
 import { seededRandom } from './random';
@@ -28,7 +28,7 @@ function brokenAt(element: number, wrong: number) {
   });
 }
 
-describe('checkGradients', () => {
+describeBackends('checkGradients', () => {
   it('accepts right gradients of every input and leaves no tensor', async () => {
     const [x, w] = [random([3, 4], 1), random([4, 2], 2)];
     await expectNoLeak(async () => {
@@ -109,7 +109,7 @@ describe('checkGradients', () => {
   });
 });
 
-describe('expectNoLeak', () => {
+describeBackends('expectNoLeak', () => {
   it('lets a function pass that cleans up', async () => {
     await expectNoLeak(() => tf.tidy(() => void tf.add(1, 2)));
   });

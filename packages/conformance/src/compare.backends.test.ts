@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
+import { describeBackends } from '../../../tools/testing/backends';
 import { assertTensorsClose, compareTensors } from './compare';
 
 const host = (data: number[], shape = [data.length]) => ({ shape, data: Float32Array.from(data) });
 
-describe('compareTensors', () => {
+describeBackends('compareTensors', () => {
   it('accepts equal tensors and written-down decimals', async () => {
     const actual = tf.tensor2d([0.1, 0.2, 0.3, 0.4], [2, 2]);
     const result = await compareTensors(
@@ -107,7 +107,7 @@ describe('compareTensors', () => {
   });
 });
 
-describe('assertTensorsClose', () => {
+describeBackends('assertTensorsClose', () => {
   it('throws the message of the comparison', async () => {
     await expect(assertTensorsClose(host([0]), host([1]), { tolerance: 0.5, name: 'width' })).rejects.toThrow(
       'width float32[1]: 1 of 1 elements beyond tolerance 0.5; worst at [0]: expected 1, got 0',

@@ -1,0 +1,183 @@
+import { BackendError } from '@mmllm/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { registerGradients } from './gradients';
+import { registerKernels } from './kernels';
+import { BACKEND_NAMES, type BackendName } from './names';
+import { openCpu } from './open/cpu';
+import {
+  type OpenBackend,
+  type OpenedBackend,
+  type OpenOptions,
+  softwareReason,
+  type WasmPaths,
+} from './open/open';
+import { openWasm } from './open/wasm';
+import { openWebgl } from './open/webgl';
+import { openWebgpu } from './open/webgpu';
+import { type BackendReport, describeBackend, type RejectedBackend } from './report';
+import { checkCurrentBackend } from './self-check';
+
+export interface StartOptions {
+  /** `'auto'`, the default, takes the first of webgpu, webgl, wasm and cpu that works and is no emulated GPU. */
+  backend?: 'auto' | BackendName;
+  /** Stops between two steps; the promise is then rejected with the signal's reason. */
+  signal?: AbortSignal;
+  /** Called with the report as soon as the backend runs. */
+  onReport?: (report: BackendReport) => void;
+  /**
+   * Where the browser finds the wasm binaries of `@tensorflow/tfjs-backend-wasm`: a folder's address with a slash at
+   * its end, or each file's. Needed only where no bundler placed them. Heeded until the wasm backend first starts.
+   */
+  wasmPaths?: WasmPaths;
+}
+
+const OPEN: Record<BackendName, OpenBackend> = {
+  webgpu: openWebgpu,
+  webgl: openWebgl,
+  wasm: openWasm,
+  cpu: openCpu,
+};
+
+interface Running {
+  report: BackendReport;
+  software: boolean;
+  stop: () => void;
+}
+
+/** The backends that were started here and not stopped. */
+const running = new Map<BackendName, Running>();
+
+/** Starts and stops wait for each other: two at once would change tfjs's current backend under each other's feet. */
+let queue: Promise<unknown> = Promise.resolve();
+
+function inTurn<T>(task: () => Promise<T>): Promise<T> {
+  const turn = queue.then(task);
+  queue = turn.catch(() => {});
+  return turn;
+}
+
+/**
+ * Starts a tfjs backend and makes it the current one, in a browser or in Node: computes something small on it, checks
+ * the numbers, and registers the kernels that it lacks or has wrong. A backend that runs already is only made
+ * current again.
+ *
+ * @throws {BackendError} if the backend that was asked for does not work here, saying why.
+ */
+export const startBackend = (options: StartOptions = {}): Promise<BackendReport> =>
+  inTurn(async () => {
+    const previous: string | null = tf.getBackend();
+    try {
+      const report = await pick(options);
+      options.onReport?.(report);
+      return report;
+    } catch (error) {
+      if (previous && tf.findBackendFactory(previous)) await tf.setBackend(previous);
+      throw error;
+    }
+  });
+
+/**
+ * Stops every backend that `startBackend` started and frees what it holds, a GPU device for one. Tensors that live on
+ * them are lost, so dispose of models first. A Node process also ends without it.
+ */
+export const stopBackend = (): Promise<void> =>
+  inTurn(async () => {
+    for (const { stop } of running.values()) stop();
+    running.clear();
+  });
+
+/**
+ * Explains the current backend in a few lines: what runs and why, and each kernel that was added or replaced.
+ *
+ * @throws {BackendError} if the current backend was not started by `startBackend`.
+ */
+export function explainBackend(): string {
+  const name: string | null = tf.getBackend();
+  const report = running.get(name as BackendName)?.report;
+  if (!report) {
+    throw new BackendError({
+      component: 'backends',
+      expected: 'a backend started by startBackend()',
+      actual: name ?? 'none',
+    });
+  }
+  const kernels = report.kernels.map(({ kernelName, reason }) => `  ${kernelName}: ${reason}`);
+  return [describeBackend(report), 'kernels of our own:', ...kernels].join('\n');
+}
+
+async function pick({ backend = 'auto', signal, wasmPaths }: StartOptions): Promise<BackendReport> {
+  if (backend !== 'auto' && !BACKEND_NAMES.includes(backend)) {
+    throw new BackendError({
+      component: 'backends',
+      expected: `auto, ${BACKEND_NAMES.join(', ')}`,
+      actual: `${backend}`,
+    });
+  }
+  const candidates = backend === 'auto' ? BACKEND_NAMES : [backend];
+  const rejected: RejectedBackend[] = [];
+  for (const name of candidates) {
+    signal?.throwIfAborted();
+    try {
+      const open = { allowSoftware: backend !== 'auto', wasmPaths };
+      const reason =
+        backend === 'auto' ? 'the fastest kind that works here' : 'asked for by name, and works here';
+      return await start(name, open, { reason, rejected });
+    } catch (error) {
+      rejected.push({ backend: name, reason: messageOf(error) });
+    }
+  }
+  signal?.throwIfAborted();
+  throw new BackendError({
+    component: 'backends',
+    expected: backend === 'auto' ? 'a working backend' : `a working ${backend} backend`,
+    actual: rejected.map((other) => `${other.backend}: ${other.reason}`).join('; '),
+  });
+}
+
+async function start(
+  name: BackendName,
+  options: OpenOptions,
+  decision: Pick<BackendReport, 'reason' | 'rejected'>,
+): Promise<BackendReport> {
+  const before = running.get(name);
+  if (before) {
+    if (before.software && !options.allowSoftware) throw new Error(softwareReason(before.report.device));
+    await tf.setBackend(name);
+    before.report = { ...before.report, ...decision };
+    return before.report;
+  }
+  const { device, software = false, stop } = await install(name, options);
+  try {
+    registerGradients();
+    const kernels = registerKernels(name).map(({ kernelName, reason }) => ({ kernelName, reason }));
+    await tf.setBackend(name);
+    await checkCurrentBackend();
+    const report = { backend: name, ...decision, ...(device && { device }), kernels };
+    running.set(name, { report, software, stop });
+    return report;
+  } catch (error) {
+    stop();
+    throw error;
+  }
+}
+
+/** Hands a backend to tfjs, without making it the current one. */
+async function install(
+  name: BackendName,
+  options: OpenOptions,
+): Promise<Pick<OpenedBackend, 'device' | 'software'> & { stop: () => void }> {
+  // The application started it already, and its tensors may live there: it is not ours to replace or to stop.
+  if (name in tf.engine().registry) return { stop: () => {} };
+  const { backend, close, ...about } = await OPEN[name](options);
+  // tfjs's packages register a factory of their own, for an instance that nobody has checked.
+  if (tf.findBackendFactory(name)) tf.removeBackend(name);
+  tf.registerBackend(name, () => backend);
+  const stop = () => {
+    tf.removeBackend(name);
+    close?.();
+  };
+  return { ...about, stop };
+}
+
+const messageOf = (error: unknown): string =>
+  typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);

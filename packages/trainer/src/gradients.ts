@@ -1,0 +1,67 @@
+import { ConfigError } from '@mmllm/core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { TrainingBatch } from './objective';
+import type { TrainedParameter } from './policy';
+
+/** Loss and gradients of one step, summed over its micro-batches. Only trained parameters get a gradient. */
+export class StepGradients {
+  private readonly variables: tf.Variable[];
+  private total: tf.Tensor | undefined;
+  private readonly sums: (tf.Tensor | undefined)[];
+
+  /** @param share of each micro-batch: 1 / their number. */
+  constructor(
+    trained: readonly TrainedParameter[],
+    private readonly share: number,
+  ) {
+    this.variables = trained.map(({ parameter }) => parameter.value);
+    this.sums = this.variables.map(() => undefined);
+  }
+
+  /** Undefined for a parameter that takes no part in the loss. */
+  get gradients(): readonly (tf.Tensor | undefined)[] {
+    return this.sums;
+  }
+
+  add(batch: TrainingBatch): void {
+    const loss = () => tf.tidy(() => (this.share === 1 ? batch.loss() : tf.mul(batch.loss(), this.share)));
+    // `variableGrads` does the same, but refuses a batch whose loss no variable takes part in.
+    const { value, grads } = tf.engine().gradients(loss, this.variables, undefined, true);
+    const before = [this.total, ...this.sums];
+    this.total = this.total ? tf.add(this.total, value) : value;
+    grads.forEach((gradient, i) => {
+      const sum = this.sums[i];
+      this.sums[i] = sum && gradient ? tf.add(sum, gradient) : (sum ?? gradient);
+    });
+    // Only now, since an addition passes one and the same gradient on to both of its sides.
+    const kept = new Set([this.total, ...this.sums]);
+    for (const tensor of [...before, value, ...grads]) if (tensor && !kept.has(tensor)) tensor.dispose();
+  }
+
+  /**
+   * The loss and the norm of all gradients together, in the one read-back of a step.
+   * @throws ConfigError if no trained parameter takes part in the loss.
+   */
+  async read(): Promise<{ loss: number; norm: number }> {
+    const gradients = this.sums.filter((gradient) => gradient !== undefined);
+    if (!this.total || gradients.length === 0) {
+      throw new ConfigError({
+        component: 'policy',
+        expected: 'a trained parameter that the loss depends on',
+        actual: 'none',
+      });
+    }
+    const both = tf.tidy(() => {
+      const squares = gradients.map((gradient) => tf.sum(tf.square(gradient)));
+      return tf.stack([this.total!, tf.sqrt(tf.sum(tf.stack(squares)))]);
+    });
+    const [loss, norm] = await both.data();
+    both.dispose();
+    return { loss, norm };
+  }
+
+  dispose(): void {
+    tf.dispose(this.total);
+    for (const gradient of this.sums) gradient?.dispose();
+  }
+}

@@ -1,0 +1,39 @@
+import type { Module } from '@mmllm/core';
+import type * as tf from '@tensorflow/tfjs-core';
+import type { FeatureCache } from './features/feature-cache';
+
+/** What a stage tells its objective. */
+export interface StageContext {
+  /** True if the stage trains none of a module's parameters. */
+  isFrozen(module: Module): boolean;
+  /** Features of pictures by frozen parts, kept for the whole stage. */
+  readonly features: FeatureCache;
+  readonly signal?: AbortSignal;
+}
+
+/** Samples made ready for one step. */
+export interface TrainingBatch {
+  /** Tokens that a step works on, to measure its speed. */
+  readonly tokens: number;
+  /** The mean loss, float32[]. Runs inside the gradient; the caller owns the result. */
+  loss(): tf.Scalar;
+  /**
+   * What components give for this batch, in the order in which they run: to find the first one that gives NaN. Called
+   * inside `tf.tidy`.
+   */
+  trace?(): readonly (readonly [component: string, output: tf.Tensor])[];
+  /** Frees the batch's tensors. */
+  dispose(): void;
+}
+
+/** What a stage minimises, over samples of type `S`. */
+export interface Objective<S> {
+  readonly name: string;
+  /**
+   * Parameters that the objective brings along, such as a text tower. A policy addresses those that the model does
+   * not have itself as `objective.…`. Whoever made the objective disposes them.
+   */
+  readonly module?: Module;
+  /** Work before the gradient: host work, tensors of inputs, and whatever frozen parts can compute once. */
+  readonly prepare: (samples: readonly S[], context: StageContext) => Promise<TrainingBatch>;
+}

@@ -1,0 +1,4 @@
+export * from './actions';
+export { compilePattern } from './pattern';
+export * from './resolve';
+export { formatPolicyTable } from './table';

@@ -1,0 +1,103 @@
+import { FreezePolicyError, Module, ones, Parameter } from '@mmllm/core';
+import { describe, expect, it } from 'vitest';
+import { type FreezePolicy, formatPolicyTable, frozen, resolvePolicy, trained } from '.';
+
+class Layer extends Module {
+  readonly weight = new Parameter([2, 3], { initializer: ones });
+  readonly bias = new Parameter([3], { initializer: ones });
+}
+
+class Empty extends Module {}
+
+class Model extends Module {
+  readonly patches = new Empty();
+  readonly encoder = new Layer();
+  readonly projector = new Layer();
+  readonly decoder = new Layer();
+}
+
+const resolve = (policy: FreezePolicy) =>
+  resolvePolicy(new Model(), policy, { learningRate: 1e-3, weightDecay: 0.1 }, "stage 'a'.policy");
+const failure = (policy: FreezePolicy) => {
+  try {
+    resolve(policy);
+  } catch (error) {
+    if (FreezePolicyError.isInstance(error)) return error;
+    throw error;
+  }
+  throw new Error('the policy was accepted');
+};
+
+describe('resolvePolicy', () => {
+  it('lets the first match win', () => {
+    const { trained: learning } = resolve([
+      ['encoder.bias', trained()],
+      ['encoder', frozen],
+      ['projector', trained({ learningRate: 0.5, learningRateScale: 0.1, weightDecay: 0.3 })],
+      ['**', trained({ learningRateScale: 2 })],
+    ]);
+    expect(learning.map(({ path, learningRate, weightDecay }) => [path, learningRate, weightDecay])).toEqual([
+      ['encoder.bias', 1e-3, 0],
+      ['projector.weight', 0.05, 0.3],
+      ['projector.bias', 0.05, 0],
+      ['decoder.weight', 2e-3, 0.1],
+      ['decoder.bias', 2e-3, 0],
+    ]);
+  });
+
+  it('makes the table', () => {
+    const { rows } = resolve([
+      ['encoder', frozen],
+      ['**.bias', trained({ learningRate: 0.5 })],
+      ['**', trained()],
+    ]);
+    expect(rows).toEqual([
+      { component: 'encoder', parameters: 9, trained: 0, learningRates: [] },
+      { component: 'projector', parameters: 9, trained: 9, learningRates: [1e-3, 0.5] },
+      { component: 'decoder', parameters: 9, trained: 9, learningRates: [1e-3, 0.5] },
+    ]);
+    expect(formatPolicyTable(rows).split('\n')).toEqual([
+      'component  parameters  trained  learning rate',
+      '─────────  ──────────  ───────  ─────────────',
+      'encoder    9           frozen               –',
+      'projector  9           9           0.001, 0.5',
+      'decoder    9           9           0.001, 0.5',
+    ]);
+  });
+
+  it('names parameters that no pattern matches', () => {
+    const error = failure([['projector', trained()]]);
+    expect(error.component).toBe("stage 'a'.policy");
+    expect(error.actual).toBe('none for encoder.weight, encoder.bias, decoder.weight and 1 more');
+  });
+
+  it('names a pattern that matches nothing', () => {
+    expect(
+      failure([
+        ['**', trained()],
+        ['fusion', frozen],
+      ]).actual,
+    ).toBe("'fusion', which matches none");
+  });
+
+  it('accepts a pattern for a part that has no parameters', () => {
+    const { rows } = resolve([
+      ['patches', frozen],
+      ['**', trained()],
+    ]);
+    expect(rows.map(({ component }) => component)).toEqual(['encoder', 'projector', 'decoder']);
+  });
+
+  it('names a pattern that comes too late', () => {
+    const error = failure([
+      ['encoder', frozen],
+      ['encoder.bias', trained()],
+      ['**', trained()],
+    ]);
+    expect(error.actual).toBe("'encoder.bias', after patterns that match all of its parameters");
+  });
+
+  it('refuses to train nothing', () => {
+    expect(failure([['**', frozen]]).expected).toBe('something to train');
+  });
+});
