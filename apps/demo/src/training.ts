@@ -35,20 +35,21 @@ export async function trainByStages(
   recipe: Recipe,
   options: Omit<TrainOptions, 'stages'>,
 ): Promise<void> {
-  const connectors = ['projector', 'fusion'].filter((part) => hasParameters(model, part));
-  const others = ['encoder', 'decoder'].filter((part) => hasParameters(model, part));
-  const policy = (isTrained: (part: string) => boolean): FreezePolicy =>
-    [...connectors, ...others].map((part) => [part, isTrained(part) ? trained() : frozen]);
+  const policy = (...learning: readonly string[]): FreezePolicy =>
+    ['encoder', 'projector', 'fusion', 'decoder'].map((part) => [
+      part,
+      learning.includes(part) ? trained() : frozen,
+    ]);
   const data = questions(examples);
   const align: LanguageStage = {
     name: 'align',
-    policy: policy((part) => connectors.includes(part)),
+    policy: policy('projector', 'fusion'),
     data,
     ...recipe.align,
   };
   const instruct: LanguageStage = {
     name: 'instruct',
-    policy: policy((part) => part !== 'encoder'),
+    policy: policy('projector', 'fusion', 'decoder'),
     data,
     ...recipe.instruct,
   };
@@ -59,7 +60,7 @@ export async function trainByStages(
   }
   const seen: ObjectiveStage<Captioned> = {
     name: 'contrastive',
-    policy: [...policy((part) => part === 'encoder'), ['objective', trained()]],
+    policy: [...policy('encoder'), ['objective', trained()]],
     objective: contrastive(towers, model.processor, {
       describes: ({ known }, caption) => describes(caption, known),
     }),
@@ -73,9 +74,6 @@ export async function trainByStages(
     disposeOthers(towers, model);
   }
 }
-
-const hasParameters = (model: MultimodalModel, part: string): boolean =>
-  [...model.namedParameters()].some(([path]) => path.startsWith(`${part}.`));
 
 function disposeOthers(towers: Module, model: Module): void {
   const kept = new Set([...model.namedParameters()].map(([, parameter]) => parameter));

@@ -2,7 +2,7 @@ import { startBackend } from '@mmllm/backends';
 import { composeMaps, loadWeights, type NameMap, prefixMap } from '@mmllm/checkpoints';
 import { assertTensorsClose, compareTensors, expectNoLeak } from '@mmllm/conformance';
 import { composeModel, disposeImages, type ModelInputs, type MultimodalModel } from '@mmllm/core';
-import { llama, llamaConfigFromHuggingFace, llamaNames } from '@mmllm/decoders/llama';
+import { llama } from '@mmllm/decoders/llama';
 import { crossEntropy } from '@mmllm/nn';
 import { mlp } from '@mmllm/projectors';
 import { clip } from '@mmllm/vision-encoders/clip';
@@ -43,14 +43,14 @@ describe('case llava: a whole model, composed from packages', () => {
         encoder: clip(vision),
         projector: mlp({ numLayers: 2 }),
         fusion: unified(),
-        decoder: llama(llamaConfigFromHuggingFace(text_config)),
+        decoder: llama(llama.checkpoint.config(text_config)),
       },
       { shapeOnly: true },
     );
     const names = composeMaps(
       prefixMap(clip.checkpoint.names(vision, 'vision_tower'), { ours: 'encoder' }),
       projectorNames,
-      prefixMap(llamaNames, { ours: 'decoder', theirs: 'language_model' }),
+      prefixMap(llama.checkpoint.names(), { ours: 'decoder', theirs: 'language_model' }),
     );
     await loadWeights(model, golden.weights, names);
     inputs = {

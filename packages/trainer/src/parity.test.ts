@@ -3,7 +3,7 @@ import { startBackend } from '@mmllm/backends';
 import { composeMaps, loadWeights, type NameMap, prefixMap, saveWeights } from '@mmllm/checkpoints';
 import { assertTensorsClose } from '@mmllm/conformance';
 import { composeModel, type ModelInputs, type Module, type ProcessorFactory, type Sample } from '@mmllm/core';
-import { llama, llamaConfigFromHuggingFace, llamaNames } from '@mmllm/decoders/llama';
+import { llama } from '@mmllm/decoders/llama';
 import { unified } from '@mmllm/fusion-unified';
 import { mlp } from '@mmllm/projectors';
 import { ClipModel, clip, clipModelNames, clipText } from '@mmllm/vision-encoders/clip';
@@ -177,7 +177,7 @@ describe('case train-llava', () => {
         encoder: clip(vision),
         projector: mlp(),
         fusion: unified(),
-        decoder: llama(llamaConfigFromHuggingFace(text_config)),
+        decoder: llama(llama.checkpoint.config(text_config)),
         processor: readyBatches(golden, image_token_index),
       },
       { shapeOnly: true },
@@ -185,7 +185,7 @@ describe('case train-llava', () => {
     const names = composeMaps(
       prefixMap(clip.checkpoint.names(vision, 'vision_tower'), { ours: 'encoder' }),
       projectorNames,
-      prefixMap(llamaNames, { ours: 'decoder', theirs: 'language_model' }),
+      prefixMap(llama.checkpoint.names(), { ours: 'decoder', theirs: 'language_model' }),
     );
     await loadWeights(model, golden.weights, names);
     await change(model);

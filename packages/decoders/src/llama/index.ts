@@ -1,3 +1,2 @@
-export { type LlamaConfig, llamaConfigFromHuggingFace } from './config';
+export type { LlamaConfig } from './config';
 export { llama } from './llama';
-export { llamaNames } from './names';

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeBackends } from '../../../../tools/testing/backends';
 import { type Golden, openGolden } from '../testing/golden';
 import { generateRows } from '../testing/inputs';
-import { llama, llamaConfigFromHuggingFace, llamaNames } from './index';
+import { llama } from './index';
 
 const NEW_TOKENS = 12;
 
@@ -20,8 +20,8 @@ describeBackends('case decoder-llama', () => {
 
   beforeAll(async () => {
     golden = await openGolden('decoder-llama/base');
-    decoder = llama(llamaConfigFromHuggingFace(golden.config));
-    await loadWeights(decoder, golden.weights, llamaNames);
+    decoder = llama(llama.checkpoint.config(golden.config));
+    await loadWeights(decoder, golden.weights, llama.checkpoint.names());
     inputs = await goldenInputs();
     const padding = await golden.ints('in.mask');
     mask = tf.tensor3d(Float32Array.from(padding.data), [...inputs.positions.shape, 1]);
@@ -141,12 +141,12 @@ describeBackends('case decoder-llama', () => {
 
   /** The gradients under the names and in the layout of the file: a decoder whose weights they are, saved. */
   async function inFileLayout(grads: tf.NamedTensorMap) {
-    const holder = llama(llamaConfigFromHuggingFace(golden.config));
+    const holder = llama(llama.checkpoint.config(golden.config));
     for (const [path, parameter] of holder.namedParameters()) {
       parameter.assign(grads[decoder.parameter(path).value.name]);
     }
     const saved = await Promise.all(
-      saveWeights(holder, llamaNames).map(
+      saveWeights(holder, llama.checkpoint.names()).map(
         async ([key, tensor]) =>
           [key, { shape: tensor.shape, data: (await tensor.read()) as Float32Array }] as const,
       ),
@@ -156,7 +156,7 @@ describeBackends('case decoder-llama', () => {
   }
 
   it('saves what it loaded', async () => {
-    const saved = new Map(saveWeights(decoder, llamaNames));
+    const saved = new Map(saveWeights(decoder, llama.checkpoint.names()));
     expect([...saved.keys()].sort()).toEqual([...golden.weights.keys()].sort());
     for (const [key, tensor] of saved) {
       expect(tensor.shape).toEqual(golden.weights.shape(key));

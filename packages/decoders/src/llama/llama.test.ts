@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { textInputs } from '../testing/inputs';
 import { tinyLlama } from '../testing/tiny';
-import { type LlamaConfig, llama, llamaConfigFromHuggingFace, llamaNames } from './index';
+import { type LlamaConfig, llama } from './index';
 
 const tiny: LlamaConfig = { vocabSize: 10, hiddenSize: 8, numLayers: 1, numHeads: 2 };
 
@@ -133,9 +133,9 @@ describe('llama', () => {
   });
 });
 
-describe('llamaConfigFromHuggingFace', () => {
+describe('llama.checkpoint.config', () => {
   it('reads every key', () => {
-    const config = llamaConfigFromHuggingFace({
+    const config = llama.checkpoint.config({
       model_type: 'llama',
       vocab_size: 49_152,
       hidden_size: 576,
@@ -172,7 +172,7 @@ describe('llamaConfigFromHuggingFace', () => {
   });
 
   it("takes transformers' values for what is absent, and the older spelling of the rotation", () => {
-    const config = llamaConfigFromHuggingFace({ rope_theta: 50_000, rope_scaling: null, head_dim: null });
+    const config = llama.checkpoint.config({ rope_theta: 50_000, rope_scaling: null, head_dim: null });
     expect(llama(config).countParameters()).toBe(6_738_415_616);
     expect(config.ropeTheta).toBe(50_000);
   });
@@ -183,25 +183,26 @@ describe('llamaConfigFromHuggingFace', () => {
     [{ hidden_act: 'gelu' }, 'hidden_act', 'gelu'],
     [{ hidden_size: '4096' }, 'hidden_size', '4096'],
   ])('refuses %o', (json, key, actual) => {
-    const read = () => llamaConfigFromHuggingFace(json);
+    const read = () => llama.checkpoint.config(json);
     expect(read).toThrow(ConfigError);
     expect(read).toThrow(key);
     expect(read).toThrow(actual);
   });
 });
 
-describe('llamaNames', () => {
+describe('llama.checkpoint.names', () => {
   it('has a name for every parameter, with biases', () => {
     const decoder = llama({ ...tiny, attentionBias: true, mlpBias: true });
-    for (const [path] of decoder.namedParameters()) expect(toTheirs(llamaNames, path)?.key).toBeDefined();
-    expect(toTheirs(llamaNames, 'layers.12.selfAttention.outProj.bias')?.key).toBe(
+    for (const [path] of decoder.namedParameters())
+      expect(toTheirs(llama.checkpoint.names(), path)?.key).toBeDefined();
+    expect(toTheirs(llama.checkpoint.names(), 'layers.12.selfAttention.outProj.bias')?.key).toBe(
       'model.layers.12.self_attn.o_proj.bias',
     );
   });
 
   it('loads a tied model whose file holds the head as well', async () => {
     const decoder = tinyLlama({ tieWordEmbeddings: true });
-    const saved = new Map(saveWeights(decoder, llamaNames));
+    const saved = new Map(saveWeights(decoder, llama.checkpoint.names()));
     const keys = [...saved.keys()];
     const source = {
       name: 'memory',
@@ -210,12 +211,14 @@ describe('llamaNames', () => {
       read: async (key: string) => (await saved.get(key)?.read()) as Float32Array,
     };
     const other = tinyLlama({ tieWordEmbeddings: true }, 8);
-    const { loaded } = await loadWeights(other, source, llamaNames);
+    const { loaded } = await loadWeights(other, source, llama.checkpoint.names());
     expect(loaded).toHaveLength(keys.length);
     expect(await other.parameter('embedTokens.weight').read()).toEqual(
       await decoder.parameter('embedTokens.weight').read(),
     );
-    await expect(loadWeights(tinyLlama({ numLayers: 3 }), source, llamaNames)).rejects.toThrow(WeightError);
+    await expect(loadWeights(tinyLlama({ numLayers: 3 }), source, llama.checkpoint.names())).rejects.toThrow(
+      WeightError,
+    );
     tf.disposeVariables();
   });
 });

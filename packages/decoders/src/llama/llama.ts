@@ -1,14 +1,16 @@
+import type { NameMap } from '@mmllm/checkpoints';
 import { ConfigError, type Decoder, normal, parseConfig } from '@mmllm/core';
 import { Attention, Embedding, GatedMlp, Linear, RmsNorm, TransformerBlock } from '@mmllm/nn';
 import { TransformerDecoder } from '../shared/decoder';
-import { type LlamaConfig, llamaSchema } from './config';
+import { type LlamaConfig, llamaConfigFromHuggingFace, llamaSchema } from './config';
+import { llamaNames } from './names';
 
 /**
  * A decoder in the LLaMA layout (Touvron et al. 2023, arXiv:2302.13971): pre-norm blocks with RMSNorm, rotary
  * positions, SwiGLU, and grouped-query attention where asked for. Born shape-only.
  * @throws ConfigError for values outside their range, or heads that do not divide.
  */
-export function llama(config: LlamaConfig): Decoder {
+function build(config: LlamaConfig): Decoder {
   const parsed = parseConfig('llama', llamaSchema, config);
   const { vocabSize, hiddenSize, numLayers, numHeads, maxLength, rmsNormEps, attentionBias } = parsed;
   const { headSize = hiddenSize / numHeads, intermediateSize = defaultIntermediateSize(hiddenSize) } = parsed;
@@ -60,6 +62,19 @@ export function llama(config: LlamaConfig): Decoder {
     rotary: { dim: headSize, theta: parsed.ropeTheta },
   });
 }
+
+/** How the decoder is written in Hugging Face's format, as `LlamaForCausalLM`. */
+const checkpoint = {
+  /**
+   * Our configuration from a parsed `config.json`.
+   * @throws ConfigError for a value that is outside the known set.
+   */
+  config: llamaConfigFromHuggingFace,
+  /** The names of the parameters in a file, for `loadWeights` and `saveWeights`. */
+  names: (): NameMap => llamaNames,
+};
+
+export const llama = Object.assign(build, { checkpoint });
 
 /** Two thirds of 4 · hiddenSize, so that the three matrices of SwiGLU weigh what the two of a plain MLP do. */
 function defaultIntermediateSize(hiddenSize: number): number {

@@ -1,4 +1,5 @@
 import '@tensorflow/tfjs-backend-cpu';
+import { assertTensorsClose, compareTensors } from '@mmllm/conformance';
 import {
   ConfigError,
   type DenseImages,
@@ -11,7 +12,6 @@ import {
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { assertTensorsClose, compareTensors } from '@mmllm/conformance';
 import { decodePicture } from '../pictures/decode';
 import { caseFile, caseJson, type GoldenTensor, golden } from '../testing/golden';
 import { noise } from '../testing/noise';
