@@ -55,6 +55,7 @@ const options = (changes: Partial<DemoRun> = {}): DemoRun => ({
   seed: 0,
   runs,
   resume: false,
+  name: 'first',
   recipe,
   limit: 12,
   ...changes,
@@ -78,7 +79,7 @@ describe('the main job', () => {
     for (const name of ['contrastive', 'align', 'instruct']) expect(printed).toContain(`stage ${name}`);
     expect(printed).toMatch(/encoder +[\d,]+ +frozen/);
     expect(printed).toMatch(/question type/);
-    expect(existsSync(join(runs, 'siglip-unified-seed0', 'answers.png'))).toBe(true);
+    expect(existsSync(join(runs, 'first', 'answers.png'))).toBe(true);
   });
 
   it.each(['siglip', 'clip', 'fuyu'] as const)('trains and answers with encoder %s', async (encoder) => {
@@ -94,18 +95,18 @@ describe('the main job', () => {
 
   it('gives the same losses and answers for the same seed, and others for another', async () => {
     const first = await demo(options());
-    const before = losses('siglip-unified-seed0');
+    const before = losses('first');
     const second = await demo(options());
-    expect(losses('siglip-unified-seed0')).toEqual(before);
+    expect(losses('first')).toEqual(before);
     const answers = ({ shown }: typeof first) => shown.map(({ answer }) => answer);
     expect(answers(second)).toEqual(answers(first));
-    await demo(options({ seed: 1 }));
-    expect(losses('siglip-unified-seed1')).not.toEqual(before);
+    await demo(options({ seed: 1, name: 'other' }));
+    expect(losses('other')).not.toEqual(before);
   });
 
   it('goes on after an interruption as if there had been none', async () => {
     const whole = await demo(options());
-    const uninterrupted = losses('siglip-unified-seed0');
+    const uninterrupted = losses('first');
     const interrupt = new AbortController();
     const write = vi.mocked(process.stdout.write);
     write.mockImplementation((text) => {
@@ -114,7 +115,7 @@ describe('the main job', () => {
     });
     await expect(demo(options({ signal: interrupt.signal }))).rejects.toThrow('aborted');
     const resumed = await demo(options({ resume: true }));
-    expect(losses('siglip-unified-seed0')).toEqual(uninterrupted);
+    expect(losses('first')).toEqual(uninterrupted);
     expect(resumed.shown.map(({ answer }) => answer)).toEqual(whole.shown.map(({ answer }) => answer));
   });
 

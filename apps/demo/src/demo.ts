@@ -14,6 +14,8 @@ import { clock, percent, progressLine } from './terminal';
 import { trainByStages } from './training';
 
 export interface DemoRun extends Choice, Pick<DemoOptions, 'backend' | 'runs' | 'resume'> {
+  /** Of the folder in `runs` for checkpoints, the log and pictures. */
+  readonly name: string;
   readonly recipe: Recipe;
   /** First so many pictures of either split only. */
   readonly limit?: number;
@@ -51,8 +53,8 @@ export async function demo(run: DemoRun): Promise<Evaluation> {
 }
 
 /** Where this run's checkpoints, log and pictures go; what an earlier one left there goes, unless it is resumed. */
-async function runFolder({ runs, encoder, fusion, seed, resume }: DemoRun): Promise<string> {
-  const folder = join(runs, `${encoder}-${fusion}-seed${seed}`);
+async function runFolder({ runs, name, resume }: DemoRun): Promise<string> {
+  const folder = join(runs, name);
   if (!resume) await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
   return folder;

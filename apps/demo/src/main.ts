@@ -1,6 +1,6 @@
 import { MmllmError } from '@mmllm/core';
 import { demo } from './demo';
-import { help, parseOptions } from './options';
+import { help, parseOptions, runName } from './options';
 import { recipes } from './recipes';
 
 /** The command line: exit code 0 when done, 1 for an error, 130 when interrupted. */
@@ -18,7 +18,12 @@ async function main(args: readonly string[]): Promise<number> {
   };
   process.on('SIGINT', stop);
   try {
-    await demo({ ...options, recipe: recipes[options.recipe], signal: interrupt.signal });
+    await demo({
+      ...options,
+      name: runName(options),
+      recipe: recipes[options.recipe],
+      signal: interrupt.signal,
+    });
     return 0;
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;

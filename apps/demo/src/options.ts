@@ -73,3 +73,7 @@ function integer(option: string, value: string): number {
   if (/^\d+$/.test(value)) return Number(value);
   throw new ConfigError({ component: option, expected: 'a whole number from 0', actual: `'${value}'` });
 }
+
+/** Names a run by all that decides its result, so that no other run takes its folder. */
+export const runName = ({ recipe, encoder, fusion, backend, seed }: DemoOptions): string =>
+  [recipe, encoder, fusion, backend, `seed${seed}`].join('-');

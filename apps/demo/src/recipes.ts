@@ -55,8 +55,8 @@ export const recipes = {
   },
   long: {
     sizes,
-    contrastive: { steps: 6000, batchSize: 128, learningRate: 1e-3, warmupSteps: 200 },
-    align: { steps: 100, batchSize: 32, learningRate: 1e-3, warmupSteps: 10 },
+    contrastive: { steps: 4000, batchSize: 64, learningRate: 1e-3, warmupSteps: 100 },
+    align: { steps: 50, batchSize: 32, learningRate: 2e-3, warmupSteps: 5 },
     instruct: { steps: 3000, batchSize: 64, learningRate: 3e-3, warmupSteps: 100 },
   },
 } satisfies Record<string, Recipe>;

@@ -8,9 +8,9 @@ export interface RejectedBackend {
 
 /** A kernel of this package that a backend needed. */
 export interface RegisteredKernel {
-  /** tfjs's name of the kernel. */
+  /** The name of the kernel, tfjs's own or the op layer's. */
   kernelName: string;
-  /** What is missing or wrong without it. */
+  /** What is missing, wrong or slow without it. */
   reason: string;
 }
 

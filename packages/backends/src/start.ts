@@ -1,4 +1,5 @@
 import { BackendError } from '@mmllm/core';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { registerGradients } from './gradients';
 import { registerKernels } from './kernels';
@@ -16,6 +17,7 @@ import { openWebgl } from './open/webgl';
 import { openWebgpu } from './open/webgpu';
 import { type BackendReport, describeBackend, type RejectedBackend } from './report';
 import { checkCurrentBackend } from './self-check';
+import { registerWasmKernels } from './wasm-kernels';
 
 export interface StartOptions {
   /** `'auto'`, the default, takes the first of webgpu, webgl, wasm and cpu that works and is no emulated GPU. */
@@ -149,8 +151,11 @@ async function start(
   const { device, software = false, stop } = await install(name, options);
   try {
     registerGradients();
-    const kernels = registerKernels(name).map(({ kernelName, reason }) => ({ kernelName, reason }));
+    const fixes = registerKernels(name).map(({ kernelName, reason }) => ({ kernelName, reason }));
     await tf.setBackend(name);
+    // The current backend is now the one that this name stands for.
+    const fast = name === 'wasm' ? registerWasmKernels(tf.backend() as BackendWasm) : [];
+    const kernels = [...fixes, ...fast];
     await checkCurrentBackend();
     const report = { backend: name, ...decision, ...(device && { device }), kernels };
     running.set(name, { report, software, stop });

@@ -7,7 +7,7 @@ import { cumprodFix, cumsumFix } from './cumulative';
 import { depthwiseBackpropFilterFix, depthwiseBackpropInputFix } from './depthwise-backprop';
 import { type KernelFix, registerFixes } from './fix';
 import { fusedMatMulFix } from './fused-matmul';
-import { batchedGatherFix } from './gather';
+import { gatherFix } from './gather';
 import { argMaxFix, argMinFix, resizeBilinearGradFix } from './output-shape';
 import { padFix } from './pad';
 import { tileFix } from './tile';
@@ -21,7 +21,7 @@ const KERNEL_FIXES: readonly KernelFix[] = [
   conv2dBackpropFilterFix,
   depthwiseBackpropInputFix,
   depthwiseBackpropFilterFix,
-  batchedGatherFix,
+  gatherFix,
   batchMatMulFix,
   fusedMatMulFix,
   castToBoolFix,

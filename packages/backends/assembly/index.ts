@@ -1,0 +1,6 @@
+export { activate, activationGradient } from './activations';
+export { adamw } from './adamw';
+export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
+export { CONSTANTS_SIZE, initialize } from './constants';
+export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-norm';
+export { matmul, matmulScratch } from './matmul';

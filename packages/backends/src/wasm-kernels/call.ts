@@ -1,0 +1,82 @@
+import { BackendError } from '@mmllm/core';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import type * as tf from '@tensorflow/tfjs-core';
+import { type Exports, heapOf, sideModule } from './side-module';
+
+/** One call of a kernel: its inputs and attributes by their own types, and what it needs of the backend. */
+export interface Call<I, A> {
+  readonly inputs: I;
+  readonly attrs: A;
+  readonly kernels: Exports;
+  /** Where a tensor's floats lie. */
+  address(tensor: tf.TensorInfo): number;
+  /** A new float32 tensor, with undefined content. */
+  output(shape: readonly number[]): tf.TensorInfo;
+  /** Sets every element of a float32 tensor. */
+  fill(tensor: tf.TensorInfo, value: number): void;
+  /** The value of a float32 scalar: main memory, so nothing is waited for. */
+  read(scalar: tf.TensorInfo): number;
+  /** Lends memory for the time of `use`, 8-byte aligned. Allocate outputs before: views that are taken there go stale. */
+  withScratch(bytes: number, use: (address: number, memory: WebAssembly.Memory) => void): void;
+}
+
+/** A kernel under the op layer's name, in terms of a `Call`. */
+export interface WasmKernel {
+  readonly kernelName: `mmllm/${string}`;
+  readonly reason: string;
+  readonly kernelFunc: tf.KernelFunc;
+}
+
+/**
+ * Wraps `run` as a tfjs kernel. The op layer is the only caller, so inputs and attributes are what its kernel of this
+ * name documents.
+ */
+export function wasmKernel<I, A>(
+  kernelName: WasmKernel['kernelName'],
+  reason: string,
+  run: (call: Call<I, A>) => tf.TensorInfo | tf.TensorInfo[],
+): WasmKernel {
+  const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
+    for (const [name, tensor] of Object.entries(inputs)) {
+      if (tensor && tensor.dtype !== 'float32') {
+        throw new BackendError({
+          component: `${kernelName} on wasm`,
+          expected: `${name} of float32`,
+          actual: tensor.dtype,
+        });
+      }
+    }
+    // Registered for the wasm backend only.
+    const wasm = backend as BackendWasm;
+    return run({
+      inputs: inputs as unknown as I,
+      attrs: attrs as unknown as A,
+      kernels: sideModule(wasm),
+      address: ({ dataId }) => wasm.dataIdMap.get(dataId).memoryOffset,
+      output: (shape) => wasm.makeOutput([...shape], 'float32'),
+      fill: (tensor, value) => {
+        wasm.typedArrayFromHeap(tensor).fill(value);
+      },
+      read: (scalar) => wasm.typedArrayFromHeap(scalar)[0]!,
+      withScratch: (bytes, use) => {
+        const { memory, malloc, free } = heapOf(wasm);
+        const address = malloc(bytes);
+        if (address === 0) {
+          throw new BackendError({
+            component: `${kernelName} on wasm`,
+            expected: `${bytes} bytes of scratch memory`,
+            actual: 'the memory is full',
+          });
+        }
+        try {
+          use(address, memory);
+        } finally {
+          free(address);
+        }
+      },
+    });
+  };
+  return { kernelName, reason, kernelFunc };
+}
+
+export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);

@@ -1,0 +1,105 @@
+import type * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { activate, adamwStep, layerNorm } from '../../../nn/src/ops';
+import {
+  expectSameAsCpu,
+  type Host,
+  outputsOn,
+  randomHost,
+  startBoth,
+  withGradients,
+  withValue,
+} from './testing/against-cpu';
+
+beforeAll(startBoth);
+
+const shapes = fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 1, maxLength: 4 });
+const values = [Number.NaN, Number.POSITIVE_INFINITY];
+const activations = ['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'relu', 'relu2', 'tanh', 'sigmoid'] as const;
+
+describe.each(activations)('mmllm/Activate and mmllm/ActivateGrad on wasm: %s', (kind) => {
+  const op = (...[x]: tf.Tensor[]) => activate(x!, kind);
+
+  it('are the references for any shape', async () => {
+    await fc.assert(
+      fc.asyncProperty(shapes, fc.constantFrom(0.01, 1, 10), async (shape, scale) => {
+        await expectSameAsCpu(withGradients(op), [randomHost(shape, 1, scale)], 5e-6);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('keep NaN, and take no elements', async () => {
+    const x = withValue(randomHost([7], 1), 2, Number.NaN);
+    const [out, dx] = await outputsOn('wasm', withGradients(op), [x]);
+    for (const { data } of [out!, dx!]) expect([...data].map(Number.isNaN).indexOf(true)).toBe(2);
+    expect(await outputsOn('wasm', op, [randomHost([0, 3], 1)])).toEqual([randomHost([0, 3], 1)]);
+  });
+});
+
+describe('mmllm/LayerNorm and its gradients on wasm', () => {
+  const op = (...[x, gain, bias]: tf.Tensor[]) => layerNorm(x!, gain, bias, 1e-5);
+  const inputs = (shape: number[], bias: boolean): Host[] => [
+    randomHost(shape, 1),
+    randomHost([shape.at(-1)!], 2),
+    ...(bias ? [randomHost([shape.at(-1)!], 3)] : []),
+  ];
+
+  it('are the references for any shape', async () => {
+    await fc.assert(
+      fc.asyncProperty(shapes, fc.integer({ min: 2, max: 70 }), fc.boolean(), async (shape, width, bias) => {
+        await expectSameAsCpu(withGradients(op), inputs([...shape.slice(1), width], bias), 5e-5);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it.each(values)('pass %d on to its row', async (value) => {
+    const [x, ...rest] = inputs([4, 6], true);
+    await expectSameAsCpu(op, [withValue(x!, 8, value), ...rest], 1e-5);
+  });
+
+  it('take no rows', async () => {
+    const [, ...gradients] = await outputsOn('wasm', withGradients(op), inputs([0, 3], true));
+    expect(gradients[1]).toEqual({ shape: [3], data: new Float32Array(3) });
+  });
+
+  it('give the same bits again', async () => {
+    const first = await outputsOn('wasm', withGradients(op), inputs([5, 33], true));
+    expect(await outputsOn('wasm', withGradients(op), inputs([5, 33], true))).toEqual(first);
+  });
+});
+
+describe('mmllm/AdamW on wasm', () => {
+  const options = { learningRate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-6, weightDecay: 0.1, step: 3 };
+  const op = (...[parameter, gradient, m, v, scale]: tf.Tensor[]) => {
+    const state = { parameter: parameter!, gradient: gradient!, m: m!, v: v! };
+    return Object.values(adamwStep({ ...state, scale: scale as tf.Scalar | undefined, ...options }));
+  };
+  const inputs = (shape: number[], scale: boolean): Host[] => {
+    const [parameter, gradient, m, v] = [1, 2, 3, 4].map((seed) => randomHost(shape, seed));
+    const positive = { shape, data: v!.data.map(Math.abs) };
+    return [
+      parameter!,
+      gradient!,
+      m!,
+      positive,
+      ...(scale ? [{ shape: [], data: Float32Array.of(0.3) }] : []),
+    ];
+  };
+
+  it('is the reference for any shape', async () => {
+    await fc.assert(
+      fc.asyncProperty(shapes, fc.boolean(), async (shape, scale) => {
+        await expectSameAsCpu(op, inputs(shape, scale), 1e-6);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it.each(values)('passes %d on', async (value) => {
+    const [parameter, gradient, ...rest] = inputs([7], false);
+    await expectSameAsCpu(op, [parameter!, withValue(gradient!, 5, value), ...rest], 1e-6);
+  });
+});

@@ -1,0 +1,44 @@
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import * as tf from '@tensorflow/tfjs-core';
+import { activateGradKernel, activateKernel } from './activate';
+import { adamwKernel } from './adamw';
+import { attentionGradKernel, attentionKernel } from './attention';
+import type { WasmKernel } from './call';
+import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from './layer-norm';
+import { linearKernel } from './linear';
+import { matmulKernel } from './matmul';
+import { hasRelaxedSimd, hasSimd, sideModule } from './side-module';
+
+const KERNELS: readonly WasmKernel[] = [
+  matmulKernel,
+  linearKernel,
+  attentionKernel,
+  attentionGradKernel,
+  activateKernel,
+  activateGradKernel,
+  layerNormKernel,
+  layerNormGradKernel,
+  layerNormGainGradKernel,
+  adamwKernel,
+];
+
+/**
+ * Registers our faster kernels for tfjs's wasm backend under the names of the op layer, in place of its references,
+ * and makes our module ready in the backend's memory. Doing it again changes nothing.
+ *
+ * @returns the kernels that are in place; none where the engine has no SIMD.
+ * @throws {Error} if the backend does not show its memory.
+ */
+export function registerWasmKernels(backend: BackendWasm): { kernelName: string; reason: string }[] {
+  if (!hasSimd()) return [];
+  sideModule(backend);
+  const simd = hasRelaxedSimd() ? 'relaxed SIMD' : 'plain SIMD';
+  return KERNELS.map(({ kernelName, reason, kernelFunc }) => {
+    const current: tf.KernelConfig | undefined = tf.getKernel(kernelName, 'wasm');
+    if (current?.kernelFunc !== kernelFunc) {
+      if (current) tf.unregisterKernel(kernelName, 'wasm');
+      tf.registerKernel({ kernelName, backendName: 'wasm', kernelFunc });
+    }
+    return { kernelName, reason: `${reason} (${simd})` };
+  });
+}

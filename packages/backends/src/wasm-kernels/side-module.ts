@@ -1,0 +1,222 @@
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import { plainModule, relaxedModule } from './generated/modules';
+
+/** What `assembly/index.ts` exports. Addresses are bytes in the memory of tfjs; flags are 0 or 1. */
+export interface Exports {
+  CONSTANTS_SIZE: WebAssembly.Global;
+  initialize(constants: number): void;
+  activate(kind: number, from: number, to: number, n: number): void;
+  activationGradient(kind: number, dy: number, x: number, dx: number, n: number): void;
+  layerNorm(
+    x: number,
+    gain: number,
+    bias: number,
+    eps: number,
+    rows: number,
+    width: number,
+    out: number,
+    means: number,
+    inverses: number,
+  ): void;
+  layerNormGradient(
+    dy: number,
+    x: number,
+    means: number,
+    inverses: number,
+    gain: number,
+    rows: number,
+    width: number,
+    dx: number,
+  ): void;
+  layerNormGainGradient(
+    dy: number,
+    x: number,
+    means: number,
+    inverses: number,
+    rows: number,
+    width: number,
+    dGain: number,
+  ): void;
+  adamw(
+    parameter: number,
+    gradient: number,
+    m: number,
+    v: number,
+    n: number,
+    ...rest: [
+      beta1: number,
+      share1: number,
+      beta2: number,
+      share2: number,
+      eps: number,
+      rate: number,
+      decay: number,
+      newParameter: number,
+      newM: number,
+      newV: number,
+    ]
+  ): void;
+  matmulScratch(m: number, n: number, k: number): number;
+  matmul(
+    a: number,
+    aBatch: number,
+    transposeA: number,
+    b: number,
+    bBatch: number,
+    transposeB: number,
+    bias: number,
+    c: number,
+    batch: number,
+    m: number,
+    n: number,
+    k: number,
+    scratch: number,
+  ): void;
+  attentionScratch(keys: number, headSize: number): number;
+  attentionGradientScratch(keys: number, headSize: number): number;
+  attention(
+    q: number,
+    k: number,
+    v: number,
+    ...rest: [
+      ...mask: MaskArguments,
+      ...sizes: SizeArguments,
+      out: number,
+      logSumExp: number,
+      scratch: number,
+    ]
+  ): void;
+  attentionGradient(
+    q: number,
+    k: number,
+    v: number,
+    out: number,
+    logSumExp: number,
+    dy: number,
+    ...rest: [
+      ...mask: MaskArguments,
+      ...sizes: SizeArguments,
+      dq: number,
+      dk: number,
+      dv: number,
+      scratch: number,
+    ]
+  ): void;
+}
+
+export type MaskArguments = [
+  mask: number,
+  seesAny: number,
+  maskBatch: number,
+  maskHead: number,
+  maskColumns: number,
+];
+
+export type SizeArguments = [
+  batch: number,
+  queries: number,
+  keys: number,
+  heads: number,
+  keyHeads: number,
+  headSize: number,
+  scale: number,
+];
+
+/** The memory of tfjs's module and its allocator. */
+interface Heap {
+  readonly memory: WebAssembly.Memory;
+  malloc(bytes: number): number;
+  free(address: number): void;
+}
+
+/**
+ * A module with one function that uses `i16x8.relaxed_dot_i8x16_i7x16_s`: it is valid where the engine has relaxed SIMD,
+ * as Node 22 and the browsers of 2024 have and Node 20 has not.
+ */
+const RELAXED_PROBE = Uint8Array.of(
+  ...[0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15],
+  ...[65, 2, 253, 15, 253, 128, 2, 11],
+);
+
+let relaxed: boolean | undefined;
+
+/** Asked at every call of a kernel, so the engine is probed only once. */
+export function hasRelaxedSimd(): boolean {
+  relaxed ??= WebAssembly.validate(RELAXED_PROBE);
+  return relaxed;
+}
+
+/** Whether our module runs here at all. */
+export const hasSimd = (): boolean => WebAssembly.validate(fromBase64(plainModule));
+
+/** Which of the two modules to use; `relaxed` only where the engine has it. */
+export type Variant = 'plain' | 'relaxed';
+
+const instances = new WeakMap<WebAssembly.Memory, Map<Variant, Exports>>();
+
+/**
+ * Our module in the memory of a wasm backend; the same one at every call.
+ *
+ * @throws {Error} if the backend hides its memory or the engine has no SIMD.
+ */
+export function sideModule(
+  backend: BackendWasm,
+  variant: Variant = hasRelaxedSimd() ? 'relaxed' : 'plain',
+): Exports {
+  const heap = heapOf(backend);
+  const variants = instances.get(heap.memory) ?? new Map<Variant, Exports>();
+  instances.set(heap.memory, variants);
+  const exports = variants.get(variant) ?? instantiate(heap, variant);
+  variants.set(variant, exports);
+  return exports;
+}
+
+function instantiate({ memory, malloc }: Heap, variant: Variant): Exports {
+  const bytes = fromBase64(variant === 'relaxed' ? relaxedModule : plainModule);
+  if (isShared(memory)) declareShared(bytes);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+  // The functions of `assembly/index.ts`, which a test calls one by one.
+  const kernels = exports as unknown as Exports;
+  // Lives as long as the memory.
+  kernels.initialize(malloc(kernels.CONSTANTS_SIZE.value));
+  return kernels;
+}
+
+/**
+ * The allocator of a wasm backend. An address above 2 GB comes as a negative number.
+ *
+ * @throws {Error} if the backend does not show its memory.
+ */
+export function heapOf(backend: BackendWasm): Heap {
+  // Emscripten's module; its declared type leaves out its memory and allocator.
+  const wasm = backend.wasm as typeof backend.wasm & {
+    _malloc(bytes: number): number;
+    _free(address: number): void;
+    asm?: { memory?: WebAssembly.Memory };
+    wasmMemory?: WebAssembly.Memory;
+  };
+  const memory = wasm.asm?.memory ?? wasm.wasmMemory;
+  if (!(memory instanceof WebAssembly.Memory)) throw new Error('the backend does not show its memory');
+  return { memory, malloc: (bytes) => wasm._malloc(bytes) >>> 0, free: (address) => wasm._free(address) };
+}
+
+const isShared = ({ buffer }: WebAssembly.Memory): boolean =>
+  typeof SharedArrayBuffer !== 'undefined' && buffer instanceof SharedArrayBuffer;
+
+/** Where the flags of the imported memory stand: behind its import's module, name and kind. */
+const MEMORY_IMPORT = [3, ...bytesOf('env'), 6, ...bytesOf('memory'), 2];
+
+/** A shared memory, as the threaded tfjs has in isolated pages, must be imported as one: a flag of the import. */
+function declareShared(bytes: Uint8Array): void {
+  const at = bytes.findIndex((_, i) => MEMORY_IMPORT.every((byte, offset) => bytes[i + offset] === byte));
+  const flags = at + MEMORY_IMPORT.length;
+  // 1: with a maximum, 3: also shared.
+  if (at < 0 || bytes[flags] !== 1) throw new Error('the module does not import its memory as expected');
+  bytes[flags] = 3;
+}
+
+function bytesOf(ascii: string): number[] {
+  return Array.from(ascii, (character) => character.charCodeAt(0));
+}
+
+const fromBase64 = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(bytesOf(atob(text)));
