@@ -22,7 +22,7 @@ export interface BackendReport {
   reason: string;
   /** The faster ones that were left out, and why. Empty where a backend was asked for by name. */
   rejected: readonly RejectedBackend[];
-  /** The GPU, where one can be named. */
+  /** What it runs on, where that can be named: a GPU, or `SIMD, 1 thread`. */
   device?: string;
   /** The kernels that were added to tfjs's own, or put in their place. */
   kernels: readonly RegisteredKernel[];

@@ -2,7 +2,14 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { composeModel, type VisionLanguageParts } from './compose';
-import type { Decoder, FusionFactory, ImageEncoder, ModelInputs, ProjectorFactory } from './contracts';
+import type {
+  Decoder,
+  FusionFactory,
+  ImageEncoder,
+  ModelInputs,
+  ProcessorFactory,
+  ProjectorFactory,
+} from './contracts';
 import { ConfigError, ContextLengthError, ShapeError, UnsupportedVersionError } from './errors';
 import { normal } from './initializers';
 import { Module } from './module';
@@ -211,6 +218,18 @@ describe('composeModel', () => {
         }),
     };
     await expect(composeModel({ ...parts(), fusion: long })).rejects.toThrow(ContextLengthError);
+  });
+
+  it('refuses a tokenizer with more tokens than the decoder', async () => {
+    const processor = (vocabSize: number) =>
+      ({
+        specVersion: 'processor/v1',
+        build: () => ({ tokenizer: { vocabSize } }),
+      }) as unknown as ProcessorFactory;
+    await expect(composeModel({ ...parts(), processor: processor(9) })).rejects.toThrow(
+      "decoder 'fake': expected a vocabulary of at least 9 tokens, the tokenizer's, got 5.",
+    );
+    await composeModel({ ...parts(), processor: processor(5) }, { shapeOnly: true });
   });
 
   it('lets the types catch a misfit', () => {

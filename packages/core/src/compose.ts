@@ -2,12 +2,13 @@ import type {
   Decoder,
   FusionFactory,
   ImageEncoder,
+  Processor,
   ProcessorFactory,
   Projector,
   ProjectorFactory,
 } from './contracts';
 import { adapt } from './contracts/versions';
-import { tokensOfPicture } from './describe';
+import { type PictureTokens, tokensOfPicture } from './describe';
 import { ContextLengthError, ShapeError } from './errors';
 import { MultimodalModel } from './model';
 
@@ -56,22 +57,36 @@ export async function composeModel(
 function build(parts: VisionLanguageParts | TextParts) {
   const decoder = adapt('decoder', parts.decoder);
   const processor = parts.processor && adapt('processor', parts.processor);
-  if (!parts.encoder) return { decoder, processor: processor?.build({}) };
+  if (!parts.encoder) return { decoder, processor: fitting(processor?.build({}), decoder) };
   const encoder = adapt('encoder', parts.encoder);
   const sizes = { inputSize: encoder.featureSize, outputSize: decoder.hiddenSize };
   const projector = adapt('projector', adapt('projector', parts.projector).build(sizes));
   checkProjector(projector, sizes);
   const fusion = adapt('fusion', adapt('fusion', parts.fusion).build({ decoder, encoder }));
-  checkContext(tokensOfPicture({ encoder, projector, fusion })?.inSequence ?? 0, decoder);
-  return { encoder, projector, fusion, decoder, processor: processor?.build({ encoder, projector, fusion }) };
+  checkContext(tokensOfPicture({ encoder, projector, fusion }), decoder);
+  const built = fitting(processor?.build({ encoder, projector, fusion }), decoder);
+  return { encoder, projector, fusion, decoder, processor: built };
 }
 
-function checkContext(tokens: number, { name, maxLength }: Decoder): void {
-  if (tokens < maxLength) return;
+/** @throws ShapeError for a vocabulary that the decoder cannot embed. */
+function fitting(processor: Processor | undefined, { name, vocabSize }: Decoder): Processor | undefined {
+  // One token more is the image token of models that keep it outside of their vocabulary, as LLaVA does.
+  if (!processor || processor.tokenizer.vocabSize <= vocabSize + 1) return processor;
+  throw new ShapeError({
+    component: `decoder '${name}'`,
+    expected: `a vocabulary of at least ${processor.tokenizer.vocabSize} tokens, the tokenizer's`,
+    actual: `${vocabSize}`,
+    hint: "Give it the tokenizer's vocabSize.",
+  });
+}
+
+/** Only sizes that every picture has can be refused: larger ones than the context may never come. */
+function checkContext(picture: PictureTokens | undefined, { name, maxLength }: Decoder): void {
+  if (!picture?.exact || picture.inSequence < maxLength) return;
   throw new ContextLengthError({
     component: `decoder '${name}'`,
     expected: `pictures of fewer tokens than its context of ${maxLength}`,
-    actual: `${tokens} tokens for each`,
+    actual: `${picture.inSequence} tokens for each`,
   });
 }
 

@@ -1,10 +1,10 @@
-import type { PreparedImage } from './contracts';
+import type { ImagePreprocessing, ImageView, PreparedImage } from './contracts';
 import { rowsOf } from './contracts';
 import type { MultimodalModel } from './model';
 
 const components = ['encoder', 'projector', 'fusion', 'decoder'] as const;
 
-/** A table of components with exact parameter counts, and the tokens that one picture takes. */
+/** A table of the parts with exact parameter counts, and the tokens that one picture takes. */
 export function describeModel(model: MultimodalModel): string {
   const rows: [string, string, string][] = [['component', 'part', 'parameters']];
   for (const component of components) {
@@ -15,27 +15,54 @@ export function describeModel(model: MultimodalModel): string {
   const lines = [formatTable(rows)];
   const taken = tokensOfPicture(model);
   if (taken) {
-    const { height, width, features, inSequence } = taken;
-    lines.push(`a ${width}×${height} picture: ${features} features, ${inSequence} tokens in the sequence`);
+    const { height, width, features, inSequence, exact } = taken;
+    const picture = exact ? `a ${width}×${height} picture` : `a picture of ${width}×${height}, the largest`;
+    lines.push(`${picture}: ${features} features, ${inSequence} tokens in the sequence`);
   }
   return lines.join('\n');
 }
 
-/**
- * What one picture takes, where the encoder prepares all to one size; undefined otherwise. Runs no kernel.
- */
+/** What the largest picture takes that an encoder prepares; `exact` where every picture takes that. */
+export interface PictureTokens {
+  readonly height: number;
+  readonly width: number;
+  readonly features: number;
+  readonly inSequence: number;
+  readonly exact: boolean;
+}
+
+/** Undefined for a model without pictures, and for a preprocessing that does not say. Runs no kernel. */
 export function tokensOfPicture(
   model: Pick<MultimodalModel, 'encoder' | 'projector' | 'fusion'>,
-): { height: number; width: number; features: number; inSequence: number } | undefined {
+): PictureTokens | undefined {
   const { encoder, projector, fusion } = model;
-  if (encoder?.preprocessing.kind !== 'fixed' || !projector || !fusion) return undefined;
-  const { height, width } = encoder.preprocessing.size;
-  const image: PreparedImage = { views: [{ role: 'image', height, width }], original: { height, width } };
+  const image = encoder && largestImage(encoder.preprocessing);
+  if (!image || !projector || !fusion) return undefined;
   const [tokens] = projector.layout(encoder.layout([image]));
   const inSequence = fusion
     .placeholders(tokens)
     .reduce((sum, piece) => sum + (piece.kind === 'features' ? piece.count : 1), 0);
-  return { height, width, features: rowsOf(tokens).count, inSequence };
+  const exact = encoder.preprocessing.kind === 'fixed';
+  return { ...image.original, features: rowsOf(tokens).count, inSequence, exact };
+}
+
+/** The picture that becomes the most tokens. */
+function largestImage(preprocessing: ImagePreprocessing): PreparedImage | undefined {
+  if (preprocessing.kind === 'custom') return undefined;
+  if (preprocessing.kind !== 'tiles') {
+    const size = preprocessing.kind === 'fixed' ? preprocessing.size : preprocessing.maxSize;
+    return { views: [{ role: 'image', ...size }], original: size };
+  }
+  const { tileSize, maxTiles, thumbnail } = preprocessing;
+  const square = { height: tileSize, width: tileSize };
+  const original = { height: tileSize, width: tileSize * maxTiles };
+  if (maxTiles === 1) return { views: [{ role: 'image', ...square }], original };
+  const tiles = Array.from({ length: maxTiles }, (_, column): ImageView => {
+    return { role: 'tile', ...square, tile: { row: 0, column } };
+  });
+  const small: ImageView[] = thumbnail === 'none' ? [] : [{ role: 'thumbnail', ...square }];
+  const views = thumbnail === 'first' ? [...small, ...tiles] : [...tiles, ...small];
+  return { views, original, tiles: { rows: 1, columns: maxTiles } };
 }
 
 /** Columns padded to equal width; the last one to the right. The first row is the head. */

@@ -65,7 +65,7 @@ export class UnsupportedVersionError extends MmllmError {
   static override readonly code = 'unsupported-version';
 }
 
-/** A freeze policy leaves a parameter unmatched or names none. */
+/** A freeze policy leaves a parameter unmatched or has a pattern that matches none. */
 export class FreezePolicyError extends MmllmError {
   static override readonly code = 'freeze-policy';
 }

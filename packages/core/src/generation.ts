@@ -1,4 +1,4 @@
-import type { FinishReason, GenerateOptions, ModelInputs, Sample } from './contracts';
+import type { FinishReason, GeneratedTokens, GenerateOptions, ModelInputs, Sample } from './contracts';
 import { disposeImages } from './contracts';
 import type { MultimodalModel } from './model';
 
@@ -9,12 +9,15 @@ export interface Answer {
   readonly finishReason: FinishReason;
 }
 
-/** An answer on its way: read `text` as it comes, or await `result`. Generation runs once. */
+/**
+ * An answer on its way. Generation starts when `text` is read or `result` awaited, and runs once: both see all of it,
+ * in any order. It stops when its signal is aborted; then both fail with the signal's reason.
+ */
 export interface GenerationStream {
-  /** Pieces of text, complete characters only. Leaving the loop early stops the generation. */
+  /** Pieces of text, complete characters only. May be read several times; each time gives all pieces. */
   readonly text: AsyncIterable<string>;
-  /** The whole answer; reads the stream to its end if nobody else does. */
-  readonly result: Promise<Answer>;
+  /** The whole answer. */
+  readonly result: PromiseLike<Answer>;
 }
 
 /** One prompt, piece by piece. */
@@ -23,44 +26,62 @@ export function streamAnswer(
   sample: Sample,
   options: GenerateOptions,
 ): GenerationStream {
-  const ids: number[] = [];
-  let finishReason: FinishReason = 'length';
-  const answer = () => ({ ids: Int32Array.from(ids), text: decodeAnswer(model, ids), finishReason });
-  async function* pieces(): AsyncGenerator<string, Answer> {
-    let shown = '';
-    for await (const step of generateTokens(model, [sample], options)) {
-      if (step.ids[0] >= 0) ids.push(step.ids[0]);
-      finishReason = step.finished[0] ?? finishReason;
-      const text = decodeAnswer(model, ids);
-      // A replacement character at the end is a character whose other bytes are still to come.
-      if (text.endsWith('\uFFFD') && !step.finished[0]) continue;
-      if (text.length > shown.length) yield text.slice(shown.length);
-      shown = text;
-    }
-    return answer();
-  }
-  const stream = pieces();
-  let taken = false;
-  let result: Promise<Answer> | undefined;
+  const pieces: string[] = [];
+  let running: Promise<Answer> | undefined;
+  let wake = () => {};
+  let next = new Promise<void>((resolve) => {
+    wake = resolve;
+  });
+  const emit = (piece: string) => {
+    pieces.push(piece);
+    const waiting = wake;
+    next = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    waiting();
+  };
+  const start = () => {
+    running ??= answerInPieces(model, sample, options, emit);
+    return running;
+  };
   return {
     text: {
       async *[Symbol.asyncIterator]() {
-        taken = true;
-        yield* stream;
+        const done = start().then(() => {});
+        done.catch(() => {});
+        let finished = false;
+        for (let i = 0; !finished || i < pieces.length; ) {
+          if (i < pieces.length) yield pieces[i++];
+          else finished = await Promise.race([next.then(() => false), done.then(() => true)]);
+        }
       },
     },
-    get result() {
-      result ??= taken ? Promise.resolve().then(answer) : drain(stream);
-      return result;
+    result: {
+      // biome-ignore lint/suspicious/noThenProperty: generation waits until somebody wants its result
+      then: (onFulfilled, onRejected) => start().then(onFulfilled, onRejected),
     },
   };
 }
 
-async function drain(stream: AsyncGenerator<string, Answer>): Promise<Answer> {
-  for (;;) {
-    const { done, value } = await stream.next();
-    if (done) return value;
+async function answerInPieces(
+  model: MultimodalModel,
+  sample: Sample,
+  options: GenerateOptions,
+  emit: (piece: string) => void,
+): Promise<Answer> {
+  const ids: number[] = [];
+  let shown = '';
+  let finishReason: FinishReason = 'length';
+  for await (const step of generateTokens(model, [sample], options)) {
+    if (step.ids[0] >= 0) ids.push(step.ids[0]);
+    finishReason = step.finished[0] ?? finishReason;
+    const text = decodeAnswer(model, ids);
+    // A replacement character at the end is a character whose other bytes are still to come.
+    if (text.endsWith('\uFFFD') && !step.finished[0]) continue;
+    if (text.length > shown.length) emit(text.slice(shown.length));
+    shown = text;
   }
+  return { ids: Int32Array.from(ids), text: shown, finishReason };
 }
 
 /** Many prompts in one batch; the answers come in their order. */
@@ -88,21 +109,25 @@ function decodeAnswer(model: MultimodalModel, ids: readonly number[]): string {
   return model.processor.tokenizer.decode(ids, { skipSpecialTokens: true });
 }
 
-async function* generateTokens(model: MultimodalModel, samples: readonly Sample[], options: GenerateOptions) {
+async function* generateTokens(
+  model: MultimodalModel,
+  samples: readonly Sample[],
+  options: GenerateOptions,
+): AsyncGenerator<GeneratedTokens> {
   options.signal?.throwIfAborted();
   const { processor } = model;
   const inputs = await processor.process(samples, { padding: 'left', signal: options.signal });
-  const fused = fuseOutsideTidy(model, inputs);
+  const fused = fuseAndFree(model, inputs);
   try {
-    yield* model.decoder.generate(fused, { stopIds: processor.stopIds, ...options });
+    yield* model.decoder.generate(fused, { ...options, stopIds: options.stopIds ?? processor.stopIds });
   } finally {
     fused.embeddings.dispose();
     fused.dispose?.();
   }
 }
 
-/** Keeps what generation needs, frees the rest; also when the fusion refuses. */
-function fuseOutsideTidy(model: MultimodalModel, inputs: ModelInputs) {
+/** The pictures are needed no longer once they are encoded; also when the fusion refuses. */
+function fuseAndFree(model: MultimodalModel, inputs: ModelInputs) {
   try {
     return model.fuse(inputs);
   } finally {

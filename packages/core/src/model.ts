@@ -134,7 +134,7 @@ export class MultimodalModel extends Module {
     return generateAnswers(this, samples, options);
   }
 
-  /** The tree with exact counts, and the tokens a picture takes. Works shape-only. */
+  /** The parts with exact counts, and the tokens a picture takes. Works shape-only. */
   describe(): string {
     return describeModel(this);
   }

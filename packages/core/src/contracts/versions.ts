@@ -16,7 +16,6 @@ const accepted: Record<string, Record<string, Adapter>> = {
   projector: { 'projector/v1': newest },
   fusion: { 'fusion/v1': newest },
   decoder: { 'decoder/v1': newest },
-  tokenizer: { 'vision-tokenizer/v1': newest },
   processor: { 'processor/v1': newest },
 };
 

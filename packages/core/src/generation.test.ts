@@ -1,0 +1,156 @@
+import '@tensorflow/tfjs-backend-cpu';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { composeModel } from './compose';
+import type { Decoder, GeneratedTokens, GenerateOptions, ProcessorFactory } from './contracts';
+import type { MultimodalModel } from './model';
+import { Module } from './module';
+
+/** Bytes of the answer, one token each; `é` takes two. */
+const answer = [...new TextEncoder().encode('café ok')];
+const stop = 0;
+
+/** Says `answer`, whatever the prompt; its first layer of work is counted. */
+class Parrot extends Module implements Decoder {
+  readonly specVersion = 'decoder/v1';
+  readonly name = 'parrot';
+  readonly hiddenSize = 2;
+  readonly vocabSize = 256;
+  readonly numLayers = 0;
+  readonly maxLength = 64;
+  readonly positionAxes = 1;
+  runs = 0;
+  asked: GenerateOptions | undefined;
+  failAt = Number.POSITIVE_INFINITY;
+  embed = ({ shape: [batch, length] }: Parameters<Decoder['embed']>[0]) =>
+    tf.zeros([batch, length, 2]) as tf.Tensor3D;
+  forward = ({ embeddings }: Parameters<Decoder['forward']>[0]) => ({ hidden: embeddings });
+  logits = (hidden: tf.Tensor) => hidden;
+  createCache(): never {
+    throw new Error('no cache');
+  }
+  async *generate(
+    { embeddings }: Parameters<Decoder['generate']>[0],
+    options: GenerateOptions = {},
+  ): AsyncGenerator<GeneratedTokens> {
+    this.runs++;
+    this.asked = options;
+    const [batch] = embeddings.shape;
+    const held = tf.zeros([3]);
+    try {
+      for (const [i, id] of [...answer, stop].entries()) {
+        await Promise.resolve();
+        options.signal?.throwIfAborted();
+        if (i === this.failAt) throw new Error('broken');
+        const ended = options.stopIds?.includes(id);
+        const ids = new Int32Array(batch).fill(ended ? -1 : id);
+        yield { ids, finished: Array.from(ids, () => (ended ? 'stop' : undefined)) };
+      }
+    } finally {
+      held.dispose();
+    }
+  }
+}
+
+const processor: ProcessorFactory = {
+  specVersion: 'processor/v1',
+  build: () => ({
+    specVersion: 'processor/v1',
+    stopIds: [stop],
+    tokenizer: {
+      vocabSize: 256,
+      encode: (text) => Int32Array.from(new TextEncoder().encode(text)),
+      decode: (ids) => new TextDecoder().decode(Uint8Array.from(ids)),
+      tokenId: () => undefined,
+    },
+    process: async (samples) => ({
+      ids: { data: new Int32Array(samples.length * 2), shape: [samples.length, 2] },
+      imageTokenId: -1,
+      imagesPerSample: samples.map(() => 0),
+    }),
+    prepareImages: () => Promise.reject(new Error('no pictures')),
+  }),
+};
+
+let decoder: Parrot;
+let model: MultimodalModel;
+beforeAll(async () => {
+  await tf.setBackend('cpu');
+});
+beforeEach(async () => {
+  decoder = new Parrot();
+  model = await composeModel({ decoder, processor });
+  const before = tf.memory().numTensors;
+  return () => expect(tf.memory().numTensors).toBe(before);
+});
+
+async function read(text: AsyncIterable<string>): Promise<string[]> {
+  const pieces: string[] = [];
+  for await (const piece of text) pieces.push(piece);
+  return pieces;
+}
+const ask = { prompt: 'what?' };
+const whole = { ids: Int32Array.from(answer), text: 'café ok', finishReason: 'stop' };
+
+describe('model.generate', () => {
+  it('streams pieces of complete characters', async () => {
+    expect(await read(model.generate(ask).text)).toEqual(['c', 'a', 'f', 'é', ' ', 'o', 'k']);
+  });
+
+  it('gives the whole answer, without or after the stream', async () => {
+    expect(await model.generate(ask).result).toEqual(whole);
+    const { text, result } = model.generate(ask);
+    expect((await read(text)).join('')).toBe('café ok');
+    expect(await result).toEqual(whole);
+    expect(decoder.runs).toBe(2);
+  });
+
+  it('gives all of both when they are read at once, and when the text is read late or twice', async () => {
+    const { text, result } = model.generate(ask);
+    const [pieces, complete] = await Promise.all([read(text), result]);
+    expect(pieces.join('')).toBe('café ok');
+    expect(complete).toEqual(whole);
+    expect((await read(text)).join('')).toBe('café ok');
+    expect(decoder.runs).toBe(1);
+  });
+
+  it('gives the whole answer to somebody who asks after the first piece', async () => {
+    const { text, result } = model.generate(ask);
+    for await (const _ of text) break;
+    expect(await result).toEqual(whole);
+  });
+
+  it('does nothing before somebody reads', async () => {
+    model.generate(ask);
+    await Promise.resolve();
+    expect(decoder.runs).toBe(0);
+  });
+
+  it('fails in the text and in the result alike', async () => {
+    decoder.failAt = 3;
+    const { text, result } = model.generate(ask);
+    await expect(read(text)).rejects.toThrow('broken');
+    await expect(Promise.resolve(result)).rejects.toThrow('broken');
+  });
+
+  it('stops when its signal is aborted', async () => {
+    const controller = new AbortController();
+    const { text, result } = model.generate(ask, { signal: controller.signal });
+    const reading = (async () => {
+      for await (const _ of text) controller.abort(new Error('enough'));
+    })();
+    await expect(reading).rejects.toThrow('enough');
+    await expect(Promise.resolve(result)).rejects.toThrow('enough');
+  });
+
+  it('stops at the tokens of the processor unless others are named', async () => {
+    await model.generate(ask, { stopIds: undefined }).result;
+    expect(decoder.asked?.stopIds).toEqual([stop]);
+    const { text } = await model.generate(ask, { stopIds: [' '.charCodeAt(0)] }).result;
+    expect(text).toContain('café');
+  });
+});
+
+it('model.generateAll answers every sample, in order', async () => {
+  expect(await model.generateAll([ask, ask])).toEqual([whole, whole]);
+});
