@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
-import { findChromium } from './tools/lib.mjs';
+import { findChromium, findVulkan } from './tools/lib.mjs';
 
 const conditions = ['@mmllm/source', 'module', 'browser', 'development|production'];
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
@@ -60,19 +59,6 @@ function browserProject(executablePath: string): TestProjectConfiguration {
       ...timeouts,
     },
   };
-}
-
-/**
- * What a process must find in its environment to have a Vulkan driver, and so WebGPU in Node: nothing where
- * `VK_ICD_FILENAMES` is set already, else the loader and the software driver of Debian's `chromium` package.
- */
-function findVulkan(): Record<string, string> | undefined {
-  if (process.env.VK_ICD_FILENAMES) return {};
-  const folder = '/usr/lib/chromium';
-  const driver = `${folder}/vk_swiftshader_icd.json`;
-  if (!existsSync(driver)) return undefined;
-  const libraries = [process.env.LD_LIBRARY_PATH, folder].filter(Boolean).join(':');
-  return { VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: libraries };
 }
 
 const chromium = findChromium();

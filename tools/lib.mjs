@@ -58,3 +58,17 @@ export function findChromium() {
   ];
   return named || usual.find((path) => existsSync(path));
 }
+
+/**
+ * What a process must find in its environment to have a Vulkan driver, and so WebGPU in Node: nothing where
+ * VK_ICD_FILENAMES is set already, else the loader and the software driver of Debian's `chromium` package.
+ * @returns {Record<string, string> | undefined}
+ */
+export function findVulkan() {
+  if (process.env.VK_ICD_FILENAMES) return {};
+  const folder = '/usr/lib/chromium';
+  const driver = `${folder}/vk_swiftshader_icd.json`;
+  if (!existsSync(driver)) return undefined;
+  const libraries = [process.env.LD_LIBRARY_PATH, folder].filter(Boolean).join(':');
+  return { VK_ICD_FILENAMES: driver, LD_LIBRARY_PATH: libraries };
+}
