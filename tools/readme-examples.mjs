@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from 'node:path';
 import { root, run } from './lib.mjs';
 
+/** Inside the demo, to which every package is linked. */
 const scratch = join(root, 'apps', 'demo', '.readme-examples');
 const readmes = [
   'README.md',

@@ -6,13 +6,13 @@ import { type JsonTokenizer, textAndImages } from '@mmllm/processors';
 import { linear } from '@mmllm/projectors';
 import { ClipModel, clip, clipText } from '@mmllm/vision-encoders/clip';
 import { fuyu } from '@mmllm/vision-encoders/fuyu';
-import { type PooledImageEncoder, SiglipModel, siglip, siglipText } from '@mmllm/vision-encoders/siglip';
+import { isPooled, SiglipModel, siglip, siglipText } from '@mmllm/vision-encoders/siglip';
 import type { Sizes } from './recipes';
 
 /** The pictures are mostly light background: with this their values lie around zero. */
 const normalisation = { mean: [0.9, 0.9, 0.9], std: [0.2, 0.2, 0.2] } as const;
 
-/** The image towers, and for each the model of two towers in which it learns. `fuyu` has none. */
+/** The image encoders: two towers, and raw patches. */
 export const encoders = {
   siglip: ({ patchSize, encoder }: Sizes) =>
     siglip({ imageSize: 64, patchSize, ...encoder, normalisation, poolingHead: false }),
@@ -47,23 +47,21 @@ export function compose(choice: Choice, sizes: Sizes, tokenizer: JsonTokenizer):
 }
 
 /**
- * The model of two towers that a model's encoder learns in, with a small text tower; undefined for raw patches, which
+ * The model of two towers in which a model's encoder learns, with a small text tower; undefined for raw patches, which
  * have nothing to learn.
  */
 export function twoTowers(
   { encoder, processor }: MultimodalModel,
   { text }: Sizes,
 ): ClipModel | SiglipModel | undefined {
-  if (!encoder || !('pooled' in encoder)) return undefined;
-  // Both families give one vector for each picture: that is what `pooled` says.
-  const vision = encoder as PooledImageEncoder;
+  if (!encoder || !isPooled(encoder)) return undefined;
   const { vocabSize } = processor.tokenizer;
-  if (vision.name === 'clip') return new ClipModel({ vision, text: clipText({ vocabSize, ...text }) });
-  const projectionSize = vision.pooledSize;
-  // A picture belongs to about one caption in five of its batch, hence the bias.
+  if (encoder.name === 'clip')
+    return new ClipModel({ vision: encoder, text: clipText({ vocabSize, ...text }) });
   return new SiglipModel({
-    vision,
-    text: siglipText({ vocabSize, projectionSize, ...text }),
+    vision: encoder,
+    text: siglipText({ vocabSize, projectionSize: encoder.pooledSize, ...text }),
+    // A picture belongs to about one caption in five of its batch.
     initialBias: -3,
   });
 }

@@ -61,7 +61,7 @@ async function runFolder({ runs, name, resume }: DemoRun): Promise<string> {
 }
 
 async function learn(model: MultimodalModel, training: readonly Example[], run: DemoRun, folder: string) {
-  const progress = trainingProgress();
+  const progress = trainingProgress(run.signal);
   try {
     await trainByStages(model, training, run.recipe, {
       seed: run.seed,
@@ -99,7 +99,7 @@ async function answerAll(
 }
 
 /** Shows the freeze table before each stage, and a progress line during it. */
-function trainingProgress() {
+function trainingProgress(signal?: AbortSignal) {
   let line: ReturnType<typeof progressLine> | undefined;
   const end = () => {
     line?.end();
@@ -111,6 +111,8 @@ function trainingProgress() {
       console.log(`\nstage ${event.stage}, ${event.steps} steps\n${formatPolicyTable(event.policy)}\n`);
     }
     if (event.type === 'resume') console.log(`resuming ${event.stage} after step ${event.step}`);
+    if (event.type === 'checkpoint' && signal?.aborted)
+      console.log(`\nsaved after step ${event.step} of ${event.stage}`);
     if (event.type !== 'step') return;
     line ??= progressLine();
     const { stage, step, steps, loss, learningRate, tokensPerSecond, secondsLeft } = event;

@@ -28,7 +28,7 @@ async function main(args: readonly string[]): Promise<number> {
   } catch (error) {
     if (!interrupt.signal.aborted || error !== interrupt.signal.reason) throw error;
     const again = args.includes('--resume') ? args : [...args, '--resume'];
-    console.log(`Saved. Go on with: npm start -- ${again.join(' ')}`);
+    console.log(`Go on with: npm start -- ${again.join(' ')}`);
     return 130;
   } finally {
     process.off('SIGINT', stop);

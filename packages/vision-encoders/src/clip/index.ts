@@ -6,7 +6,7 @@ export type {
   VisionConfig,
 } from '../shared/config';
 export type { ContrastiveModel } from '../shared/contrastive';
-export type { PooledImageEncoder } from '../shared/pooled-encoder';
+export { isPooled, type PooledImageEncoder } from '../shared/pooled-encoder';
 export type { TextConfig, TextTower, TextTransformer } from '../shared/text-transformer';
 export type { VisionTransformer } from '../shared/vision-transformer';
 export { ClipModel, type ClipModelParts, clipModelNames } from './model';

@@ -7,3 +7,8 @@ export interface PooledImageEncoder extends ImageEncoder {
   /** float32[views, pooledSize]. The caller owns it. */
   pooled(batch: ImageBatch): Tensor2D;
 }
+
+/** Whether an encoder can be trained contrastively; raw patches, for one, have nothing to pool. */
+export function isPooled(encoder: ImageEncoder): encoder is PooledImageEncoder {
+  return 'pooled' in encoder && 'pooledSize' in encoder;
+}

@@ -1,7 +1,7 @@
 export type { TowerCheckpoint } from '../shared/checkpoint';
 export type { FeatureConfig, TilingConfig, VisionConfig } from '../shared/config';
 export type { ContrastiveModel } from '../shared/contrastive';
-export type { PooledImageEncoder } from '../shared/pooled-encoder';
+export { isPooled, type PooledImageEncoder } from '../shared/pooled-encoder';
 export type { TextConfig, TextTower, TextTransformer } from '../shared/text-transformer';
 export type { VisionTransformer } from '../shared/vision-transformer';
 export { SiglipModel, type SiglipModelParts, siglipModelNames } from './model';

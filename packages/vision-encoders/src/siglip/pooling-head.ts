@@ -18,7 +18,11 @@ export class AttentionPoolingHead extends Module implements PoolingHead {
 
   constructor({ hiddenSize, numHeads, intermediateSize, activation, layerNormEps }: EncoderBlockOptions) {
     super();
-    this.probe = new Parameter([hiddenSize], { initializer: uniform(Math.sqrt(3 / hiddenSize)) });
+    // It decays as in PyTorch, where it is [1, 1, hiddenSize].
+    this.probe = new Parameter([hiddenSize], {
+      initializer: uniform(Math.sqrt(3 / hiddenSize)),
+      decay: true,
+    });
     this.attention = new Attention({
       hiddenSize,
       numHeads,
