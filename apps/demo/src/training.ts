@@ -1,7 +1,8 @@
-import type { Module, MultimodalModel, Sample } from '@mmllm/core';
+import type { MultimodalModel, Sample } from '@mmllm/core';
 import {
   augmented,
   contrastive,
+  disposeExcept,
   type FreezePolicy,
   frozen,
   type LanguageStage,
@@ -71,11 +72,6 @@ export async function trainByStages(
     await train(model, { ...options, stages: [seen, align, instruct] });
   } finally {
     // The text tower is needed no longer; the encoder is the model's.
-    disposeOthers(towers, model);
+    disposeExcept(towers, model);
   }
-}
-
-function disposeOthers(towers: Module, model: Module): void {
-  const kept = new Set([...model.namedParameters()].map(([, parameter]) => parameter));
-  for (const [, parameter] of towers.namedParameters()) if (!kept.has(parameter)) parameter.dispose();
 }

@@ -85,7 +85,7 @@ export class TokenizerError extends MmllmError {
   static override readonly code = 'tokenizer';
 }
 
-/** A loss or gradient stopped being a finite number. */
+/** A loss, a gradient or a parameter stopped being a finite number. */
 export class NonFiniteError extends MmllmError {
   static override readonly code = 'non-finite';
 }

@@ -12,6 +12,7 @@ export interface TrainingStep {
   readonly learningRate: number;
   /** Of all gradients together, before clipping. */
   readonly gradientNorm: number;
+  /** Mean over the last 20 steps. */
   readonly tokensPerSecond: number;
   /** Until the end of the stage, at its speed so far. */
   readonly secondsLeft: number;

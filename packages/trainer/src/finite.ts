@@ -6,6 +6,8 @@ import type { TrainedParameter } from './policy';
 export interface NonFiniteStep {
   /** Stage and step, for the message. */
   readonly where: string;
+  /** The newest checkpoint, if there is one. */
+  readonly checkpoint?: string;
   readonly loss: number;
   readonly norm: number;
   /** Everything that takes part in the stage. */
@@ -24,11 +26,12 @@ export interface NonFiniteStep {
 export async function nonFiniteError(step: NonFiniteStep): Promise<NonFiniteError> {
   const origin = (await badWeight(step)) ?? (await badOutput(step)) ?? (await badGradient(step)) ?? 'the sum';
   const value = Number.isFinite(step.loss) ? `a gradient norm of ${step.norm}` : `a loss of ${step.loss}`;
+  const kept = step.checkpoint ? `the last checkpoint is '${step.checkpoint}'` : 'there is no checkpoint';
   return new NonFiniteError({
     component: step.where,
     expected: 'a finite loss and gradient',
     actual: `${value}, beginning in ${origin}`,
-    hint: 'The step was not applied, and the last checkpoint is kept. Try a lower learning rate or a longer warm-up.',
+    hint: `The step was not applied; ${kept}. Try a lower learning rate or a longer warm-up.`,
   });
 }
 
@@ -41,9 +44,11 @@ async function badWeight({ parameters }: NonFiniteStep): Promise<string | undefi
 
 async function badOutput({ batches }: NonFiniteStep): Promise<string | undefined> {
   for await (const batch of batches()) {
-    const trace = tf.tidy(() => Object.fromEntries(batch.trace?.() ?? []));
+    const trace = tf.tidy(() =>
+      (batch.trace?.() ?? []).map(([component, output]) => ({ component, output })),
+    );
     try {
-      for (const [component, output] of Object.entries(trace)) {
+      for (const { component, output } of trace) {
         if (!(await allFinite(output))) return component;
       }
     } finally {

@@ -2,29 +2,35 @@ import { ConfigError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { TrainingBatch } from './objective';
 import type { TrainedParameter } from './policy';
+import { check } from './stage';
 
-/** Loss and gradients of one step, summed over its micro-batches. Only trained parameters get a gradient. */
+/** Loss and gradients of one step, averaged over its micro-batches by their weights. Only trained parameters get a gradient. */
 export class StepGradients {
   private readonly variables: tf.Variable[];
   private total: tf.Tensor | undefined;
-  private readonly sums: (tf.Tensor | undefined)[];
+  private sums: (tf.Tensor | undefined)[];
+  private weight = 0;
 
-  /** @param share of each micro-batch: 1 / their number. */
+  /** @param batches number of micro-batches. One alone is taken as it is, to the last bit. */
   constructor(
     trained: readonly TrainedParameter[],
-    private readonly share: number,
+    private readonly batches: number,
   ) {
     this.variables = trained.map(({ parameter }) => parameter.value);
     this.sums = this.variables.map(() => undefined);
   }
 
-  /** Undefined for a parameter that takes no part in the loss. */
+  /** Undefined for a parameter that takes no part in the loss. Sums until `read`, then means. */
   get gradients(): readonly (tf.Tensor | undefined)[] {
     return this.sums;
   }
 
+  /** @throws ConfigError for a weight that is no positive number. */
   add(batch: TrainingBatch): void {
-    const loss = () => tf.tidy(() => (this.share === 1 ? batch.loss() : tf.mul(batch.loss(), this.share)));
+    const { weight = 1 } = batch;
+    check('objective', weight > 0 && weight < Infinity, 'batches of positive weight', String(weight));
+    this.weight += weight;
+    const loss = () => tf.tidy(() => (this.batches === 1 ? batch.loss() : tf.mul(batch.loss(), weight)));
     // `variableGrads` does the same, but refuses a batch whose loss no variable takes part in.
     const { value, grads } = tf.engine().gradients(loss, this.variables, undefined, true);
     const before = [this.total, ...this.sums];
@@ -39,10 +45,11 @@ export class StepGradients {
   }
 
   /**
-   * The loss and the norm of all gradients together, in the one read-back of a step.
+   * Ends the sum. The loss and the norm of all gradients together, in the one read-back of a step.
    * @throws ConfigError if no trained parameter takes part in the loss.
    */
   async read(): Promise<{ loss: number; norm: number }> {
+    if (this.batches > 1) this.average();
     const gradients = this.sums.filter((gradient) => gradient !== undefined);
     if (!this.total || gradients.length === 0) {
       throw new ConfigError({
@@ -58,6 +65,12 @@ export class StepGradients {
     const [loss, norm] = await both.data();
     both.dispose();
     return { loss, norm };
+  }
+
+  private average(): void {
+    const before = [this.total, ...this.sums];
+    [this.total, ...this.sums] = before.map((sum) => sum && tf.tidy(() => tf.div(sum, this.weight)));
+    for (const sum of before) sum?.dispose();
   }
 
   dispose(): void {

@@ -1,4 +1,5 @@
 export { augmented, type Dataset, type SampleSource } from './data';
+export { disposeExcept } from './dispose';
 export type { TrainingEvent, TrainingStep } from './events';
 export { FeatureCache, type PictureFeatures } from './features/feature-cache';
 export type { Objective, StageContext, TrainingBatch } from './objective';

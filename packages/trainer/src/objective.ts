@@ -15,11 +15,16 @@ export interface StageContext {
 export interface TrainingBatch {
   /** Tokens that a step works on, to measure its speed. */
   readonly tokens: number;
+  /**
+   * What the loss is a mean over: answer tokens, pairs. Where a step has several batches, each counts by its weight.
+   * Default 1.
+   */
+  readonly weight?: number;
   /** The mean loss, float32[]. Runs inside the gradient; the caller owns the result. */
   loss(): tf.Scalar;
   /**
-   * What components give for this batch, in the order in which they run: to find the first one that gives NaN. Called
-   * inside `tf.tidy`.
+   * What components give for this batch, in the order in which they run: to find the first one that gives NaN. A
+   * component may come several times. Called inside `tf.tidy`; the caller owns the outputs.
    */
   trace?(): readonly (readonly [component: string, output: tf.Tensor])[];
   /** Frees the batch's tensors. */

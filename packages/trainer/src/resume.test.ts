@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startBackend } from '@mmllm/backends';
 import { bufferSource, type CheckpointStorage, memoryStorage, openSafetensors } from '@mmllm/checkpoints';
+import { fileStorage } from '@mmllm/checkpoints/node';
 import { expectNoLeak } from '@mmllm/conformance';
-import { CheckpointError } from '@mmllm/core';
+import { CheckpointError, NonFiniteError } from '@mmllm/core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { augmented, frozen, type ObjectiveStage, type TrainingEvent, train, trained } from '.';
 import { type Point, points, readAll, regression, Toy } from './testing/toy';
@@ -202,6 +203,36 @@ describe('checkpoints', () => {
     );
   });
 
+  it.each(['memory', 'folder'])('with values that are no finite numbers replace none, %s', (kind) =>
+    withWorld(async ({ toy, stages }) => {
+      const folder = await mkdtemp(join(tmpdir(), 'mmllm-trainer-'));
+      const checkpoints = kind === 'memory' ? memoryStorage() : fileStorage(folder);
+      try {
+        const losses: number[] = [];
+        const go = async () => {
+          const run = train(toy, { stages, checkpoints, checkpointEvery: 2, keepCheckpoints: 1 });
+          for await (const { step, loss } of run) {
+            losses.push(loss);
+            // Takes part in no loss, so that only the checkpoint can notice.
+            if (step === 3) toy.unused.assign(Float32Array.of(1, Number.NaN, 1, 1));
+          }
+        };
+        const error = await go().then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
+        expect(NonFiniteError.isInstance(error) && [error.component, error.actual]).toEqual([
+          'unused',
+          'NaN',
+        ]);
+        const files = ['model.safetensors', 'optimizer.safetensors', 'state.json'];
+        expect(await checkpoints.list()).toEqual(files.map((file) => `01-fit-000002/${file}`));
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    }),
+  );
+
   it('leave no tensor behind', () =>
     withWorld(async (world) => {
       await run(world, memoryStorage());
@@ -238,7 +269,31 @@ describe('a checkpoint that cannot be used', () => {
   const text = (change: (text: string) => string) => (bytes: Uint8Array) =>
     new TextEncoder().encode(change(new TextDecoder().decode(bytes)));
   const model = '01-fit-000002/model.safetensors';
+  const optimizer = '01-fit-000002/optimizer.safetensors';
   const state = '01-fit-000002/state.json';
+
+  it.each([0, 7, 100, -1])('optimizer.safetensors, cut off at %i', async (end) => {
+    expect((await refusal(rewrite(optimizer, (bytes) => bytes.slice(0, end)))).component).toBe(optimizer);
+  });
+
+  it.each([
+    ['"decoder.bias": 2', '"other.bias": 2'],
+    ['"decoder.bias": 2', '"decoder.bias": -1'],
+  ])('state.json with updates %s changed to %s', async (before, after) => {
+    const error = await refusal(
+      rewrite(
+        state,
+        text((json) => {
+          expect(json).toContain(before);
+          return json.replace(before, after);
+        }),
+      ),
+    );
+    expect([error.component, error.expected]).toEqual([
+      state,
+      "the number of optimiser steps of 'decoder.bias'",
+    ]);
+  });
 
   it.each([0, 7, 100, -1])('model.safetensors, cut off at %i', async (end) => {
     expect((await refusal(rewrite(model, (bytes) => bytes.slice(0, end)))).component).toBe(model);

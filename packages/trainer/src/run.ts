@@ -10,7 +10,7 @@ export interface TrainingSummary {
 /**
  * A training. It starts when it is read or awaited: `for await (const step of run)` sees every step and holds the
  * training back until it has dealt with it; `await run` lets it run to its end. Leaving the loop ends the training
- * after the step at hand, without a checkpoint.
+ * after the current step, without a checkpoint.
  */
 export interface TrainingRun extends AsyncIterable<TrainingStep>, PromiseLike<TrainingSummary> {}
 

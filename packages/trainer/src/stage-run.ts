@@ -1,6 +1,6 @@
 import type { Module } from '@mmllm/core';
 import type { RunStorage } from './checkpoint/run-storage';
-import type { TrainingState } from './checkpoint/state';
+import { checkUpdates, type TrainingState } from './checkpoint/state';
 import type { EmitEvent, TrainingStep } from './events';
 import { FeatureCache } from './features/feature-cache';
 import { nonFiniteError } from './finite';
@@ -11,6 +11,7 @@ import type { StageContext, TrainingBatch } from './objective';
 import { AdamW } from './optimizer';
 import { type ResolvedPolicy, resolvePolicy } from './policy';
 import { scheduleFactor } from './schedule';
+import { Speed } from './speed';
 import type { PlannedStage } from './stage';
 
 /** What all stages of a run share. */
@@ -74,6 +75,7 @@ export class StageRun {
       if (this.done === config.steps) return;
       await run.emit({ type: 'stage', stage: config.name, steps: config.steps, policy: policy.rows });
       const first = this.done;
+      const speed = new Speed();
       let seconds = 0;
       while (this.done < config.steps) {
         await this.stopIfAborted();
@@ -84,6 +86,7 @@ export class StageRun {
         });
         const elapsed = (performance.now() - start) / 1000;
         seconds += elapsed;
+        speed.add(taken.tokens, elapsed);
         const step: TrainingStep = {
           stage: config.name,
           step: this.done,
@@ -91,7 +94,7 @@ export class StageRun {
           loss: taken.loss,
           learningRate: config.learningRate * taken.factor,
           gradientNorm: taken.norm,
-          tokensPerSecond: taken.tokens / elapsed,
+          tokensPerSecond: speed.tokensPerSecond,
           secondsLeft: (seconds / (this.done - first)) * (config.steps - this.done),
         };
         await run.emit({ type: 'step', ...step });
@@ -108,7 +111,7 @@ export class StageRun {
   /** Loss, gradients, and unless one of them is no finite number, the update. */
   private async takeStep() {
     const { config } = this.stage;
-    const sum = new StepGradients(this.policy.trained, 1 / config.accumulate);
+    const sum = new StepGradients(this.policy.trained, config.accumulate);
     let tokens = 0;
     try {
       for await (const batch of this.batches()) {
@@ -119,6 +122,7 @@ export class StageRun {
       if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
         throw await nonFiniteError({
           where: `stage '${config.name}', step ${this.done + 1}`,
+          checkpoint: await this.run.storage?.newest(),
           loss,
           norm,
           parameters: this.parameters,
@@ -137,7 +141,7 @@ export class StageRun {
     }
   }
 
-  /** The batches of the step at hand, one at a time; each is freed when the next is asked for. */
+  /** The batches of the current step, one at a time; each is freed when the next is asked for. */
   private async *batches(): AsyncGenerator<TrainingBatch, void> {
     const { config, samples, objective } = this.stage;
     for (let i = 0; i < config.accumulate; i++) {
@@ -171,8 +175,11 @@ export class StageRun {
 
   private async restore({ folder, state }: SavedStage): Promise<void> {
     const { storage, emit } = this.run;
-    await storage?.loadParameters(folder, this.everything());
+    const paths = this.policy.trained.map(({ path }) => path);
+    checkUpdates(`${folder}/state.json`, state.updates, paths);
+    // The model last, so that it stays as it was if the other files are no good.
     await storage?.loadOptimizer(folder, this.optimizer);
+    await storage?.loadParameters(folder, this.everything());
     this.optimizer.updates = state.updates;
     this.done = state.step;
     this.saved = state.step;

@@ -14,7 +14,7 @@ interface StageSettings {
   readonly epochs?: number;
   /** Samples to a batch. Default: that of the run. */
   readonly batchSize?: number;
-  /** Batches to a step; their gradients are averaged. Default 1. */
+  /** Batches to a step; their gradients are averaged by `weight` of the batches. Default 1. */
   readonly accumulate?: number;
   /** At the top of the schedule. Default 1e-3. */
   readonly learningRate?: number;

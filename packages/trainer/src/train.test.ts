@@ -318,6 +318,16 @@ describe('a step that is no finite number', () => {
       expect(await readAll(toy)).toEqual(weights);
       const folder = `01-fit-${String(last).padStart(6, '0')}`;
       expect((await storage.list()).filter((name) => name.startsWith(folder))).toHaveLength(3);
+      expect(error.hint).toContain(`the last checkpoint is '${folder}'`);
+    }));
+
+  it('says so when there is no checkpoint', () =>
+    withToy(async (toy, stage) => {
+      const data = points.map((point) => ({ ...point, y: Number.NaN }));
+      for (const checkpoints of [undefined, memoryStorage()]) {
+        const { hint } = await failure(train(toy, { stages: [stage({ data })], checkpoints }));
+        expect(hint).toContain('there is no checkpoint');
+      }
     }));
 
   it('names a weight that is the cause', () =>

@@ -31,7 +31,7 @@ export interface TrainOptions<S extends readonly unknown[] = readonly never[]> {
    */
   readonly featureCacheBytes?: number;
   /**
-   * Aborting finishes the step at hand, writes a checkpoint, and rejects with the signal's reason, so that nobody
+   * Aborting finishes the current step, writes a checkpoint, and rejects with the signal's reason, so that nobody
    * takes a half-trained model for a trained one.
    */
   readonly signal?: AbortSignal;
@@ -44,13 +44,15 @@ export interface TrainOptions<S extends readonly unknown[] = readonly never[]> {
  * Trains a model stage by stage. Nothing runs before the result is read or awaited; errors come from there.
  *
  * The same seed, backend and data give the same losses and weights to the last bit, whether the run was interrupted
- * and resumed or not (see `featureCacheBytes` for GPUs). Nothing is allocated that outlives the run, except the parameters that an objective brings along.
+ * and resumed or not (see `featureCacheBytes` for GPUs). Nothing is allocated that outlives the run, except the
+ * parameters that an objective brings along: these are the caller's to free (see `disposeExcept`).
  *
  * @param model usually of `composeModel`; a tower or a tokenizer alone needs stages with an objective.
- * @throws FreezePolicyError before the first step, if the policy of any stage leaves a parameter unmatched or names
- * none.
+ * @throws FreezePolicyError before the first step, if the policy of any stage leaves a parameter unmatched or has
+ * a pattern that matches none.
  * @throws ConfigError for settings out of range.
- * @throws NonFiniteError at a loss or gradient that is no finite number; the step is not applied.
+ * @throws NonFiniteError at a loss or gradient that is no finite number, where the step is not applied; or at such a
+ * parameter, where the checkpoint is not written.
  * @throws CheckpointError if a checkpoint cannot be read or belongs to another run.
  */
 export function train<S extends readonly unknown[]>(model: Module, options: TrainOptions<S>): TrainingRun {

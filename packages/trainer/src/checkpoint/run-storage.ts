@@ -19,22 +19,30 @@ export class RunStorage {
     private readonly keep: number,
   ) {}
 
-  /** Writes a checkpoint, then removes the oldest ones. Returns its folder. */
+  /**
+   * Writes a checkpoint, then removes the oldest ones. Returns its folder.
+   * @throws NonFiniteError for a value that is no finite number; then nothing is written or removed.
+   */
   async save({ parameters, optimizer, state }: Snapshot): Promise<string> {
     const pad = (value: number, digits: number) => String(value).padStart(digits, '0');
     const folder = `${pad(state.stages.length, 2)}-${state.stage}-${pad(state.step, 6)}`;
     await this.storage.commit(folder, async (files) => {
       await files.write('model.safetensors', encodeParameters(parameters));
-      await files.write('optimizer.safetensors', encodeParameters(optimizer));
+      await files.write('optimizer.safetensors', encodeParameters(optimizer, 'optimizer.'));
       await files.write('state.json', encodeState(state));
     });
     for (const old of (await this.folders()).slice(0, -this.keep)) await this.storage.remove(old);
     return folder;
   }
 
+  /** Folder of the newest checkpoint; undefined if there is none. */
+  async newest(): Promise<string | undefined> {
+    return (await this.folders()).at(-1);
+  }
+
   /** The newest checkpoint; undefined if there is none. */
   async latest(): Promise<{ folder: string; state: TrainingState } | undefined> {
-    const folder = (await this.folders()).at(-1);
+    const folder = await this.newest();
     if (folder === undefined) return undefined;
     return { folder, state: await readState(this.storage, `${folder}/state.json`) };
   }

@@ -59,8 +59,27 @@ function isState(value: unknown): value is TrainingState {
   } = value as Partial<Record<keyof TrainingState, unknown>>;
   const types = [typeof seed, typeof stage, typeof step, typeof updates].join();
   return (
-    its === format && types === 'number,string,number,object' && Array.isArray(stages) && stages.length > 0
+    its === format &&
+    updates !== null &&
+    types === 'number,string,number,object' &&
+    Array.isArray(stages) &&
+    stages.length > 0
   );
+}
+
+/** @throws CheckpointError naming the first trained parameter without a number of steps. */
+export function checkUpdates(
+  name: string,
+  updates: TrainingState['updates'],
+  paths: readonly string[],
+): void {
+  const bad = paths.find((path) => !Number.isSafeInteger(updates[path]) || updates[path] < 0);
+  if (bad === undefined) return;
+  throw new CheckpointError({
+    component: name,
+    expected: `the number of optimiser steps of '${bad}'`,
+    actual: String(updates[bad] ?? 'none'),
+  });
 }
 
 /**

@@ -4,15 +4,39 @@ import {
   safetensorsWeights,
   streamSafetensors,
 } from '@mmllm/checkpoints';
-import { CheckpointError, type Module } from '@mmllm/core';
+import { CheckpointError, type Module, NonFiniteError, type Parameter } from '@mmllm/core';
 
-/** The bytes of a safetensors file with every parameter under its own path; values are read one by one. */
-export function encodeParameters(module: Module): AsyncIterable<Uint8Array> {
+/**
+ * The bytes of a safetensors file with every parameter under its own path; values are read one by one.
+ *
+ * @param root before the paths in messages.
+ * @throws NonFiniteError naming the first parameter with a value that is no finite number.
+ */
+export function encodeParameters(module: Module, root = ''): AsyncIterable<Uint8Array> {
   const tensors = [...module.namedParameters()].map(
     ([path, parameter]) =>
-      [path, { dtype: 'F32', shape: parameter.shape, read: () => parameter.read() } as const] as const,
+      [
+        path,
+        {
+          dtype: 'F32',
+          shape: parameter.shape,
+          read: () => readFinite(`${root}${path}`, parameter),
+        } as const,
+      ] as const,
   );
   return streamSafetensors(tensors);
+}
+
+async function readFinite(path: string, parameter: Parameter): Promise<Float32Array> {
+  const values = await parameter.read();
+  const bad = values.find((value) => !Number.isFinite(value));
+  if (bad === undefined) return values;
+  throw new NonFiniteError({
+    component: path,
+    expected: 'finite values for a checkpoint',
+    actual: String(bad),
+    hint: 'No checkpoint was written; earlier ones stay.',
+  });
 }
 
 /**

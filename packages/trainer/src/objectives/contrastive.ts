@@ -42,10 +42,11 @@ export interface ContrastiveOptions<S extends CaptionedPicture> {
 /**
  * Pictures and their captions come together, others apart: the loss of CLIP (Radford et al. 2021, arXiv:2103.00020) or
  * of SigLIP (Zhai et al. 2023, arXiv:2303.15343), as the model says. A picture may belong to several captions of its
- * batch: for the softmax these share its target equally.
+ * batch: for the softmax these share its target equally. Pairs of different micro-batches never meet, so that a step
+ * of several is not the same as one large batch.
  *
  * @param model trained in place: an image tower that is a part of the trained model learns there. Its other
- * parameters are `objective.…` in policies; `model.dispose()` frees them.
+ * parameters are `objective.…` in policies; `disposeExcept(model, trainedModel)` frees just these.
  * @param processor for tokens and pictures, usually the model's.
  */
 export function contrastive<S extends CaptionedPicture = CaptionedPicture>(
@@ -85,6 +86,8 @@ function padRight(texts: readonly Int32Array[]): PaddedTexts {
 
 class PairBatch implements TrainingBatch {
   readonly tokens: number;
+  /** Pictures with their captions. */
+  readonly weight: number;
   /** float32[pictures, texts]: ±1 for the sigmoid; for the softmax, one where a pair belongs together, else zero. */
   private readonly targets: tf.Tensor2D;
 
@@ -96,6 +99,7 @@ class PairBatch implements TrainingBatch {
   ) {
     const rows = model.vision.layout(images.images).reduce((sum, image) => sum + rowsOf(image).count, 0);
     this.tokens = texts.end.reduce((sum, end) => sum + end, rows);
+    this.weight = pairs.length;
     const apart = model.loss === 'sigmoid' ? -1 : 0;
     this.targets = tf.tensor2d(
       pairs.map((row) => row.map((together) => (together ? 1 : apart))),

@@ -82,6 +82,25 @@ describe('languageModelling', () => {
       tf.dispose([loss, logits]);
     }));
 
+  it('takes micro-batches with unequal answers as one large batch', async () => {
+    const firstStep = (size: { batchSize: number; accumulate: number }) =>
+      withModel(async (model) => {
+        const stage = {
+          name: 'stage',
+          policy: [['**', trained()]],
+          data: questions,
+          steps: 1,
+          ...size,
+        } as const;
+        const { last } = await train(model, { stages: [stage] });
+        return last!;
+      });
+    const whole = await firstStep({ batchSize: 8, accumulate: 1 });
+    const parts = await firstStep({ batchSize: 1, accumulate: 8 });
+    expect(parts.loss).toBeCloseTo(whole.loss, 5);
+    expect(parts.gradientNorm).toBeCloseTo(whole.gradientNorm, 5);
+  });
+
   it('refuses samples without an answer', () =>
     withModel(async (model) => {
       await run(model, projectorOnly);

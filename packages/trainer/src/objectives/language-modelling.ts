@@ -2,6 +2,7 @@ import {
   ConfigError,
   disposeImages,
   type ImageFeatures,
+  type LayerInjection,
   type ModelInputs,
   type MultimodalModel,
   type Sample,
@@ -62,8 +63,27 @@ function answerPositions({ labels, ids }: ModelInputs): AnswerPositions {
   return { rows, targets: rows.map((row) => labels![row]) };
 }
 
+/** Adds what comes into a fusion's layer, from the decoder, and what it makes of it. */
+function traced(injection: LayerInjection, trace: [string, tf.Tensor][]): LayerInjection {
+  // The decoder frees its states as it goes.
+  const add = (component: string, state: tf.Tensor) => trace.push([component, tf.keep(tf.clone(state))]);
+  const { layer, place } = injection;
+  return {
+    layer,
+    place,
+    apply(hidden, offset) {
+      add('decoder', hidden);
+      const output = injection.apply(hidden, offset);
+      add('fusion', output);
+      return output;
+    },
+  };
+}
+
 class AnswerBatch implements TrainingBatch {
   readonly tokens: number;
+  /** Answer tokens. */
+  readonly weight: number;
 
   /**
    * @param inputs with pictures, unless features are given.
@@ -78,6 +98,7 @@ class AnswerBatch implements TrainingBatch {
   ) {
     const { ids, start, end } = inputs;
     const [batch, length] = ids.shape;
+    this.weight = answers.rows.length;
     this.tokens = 0;
     for (let b = 0; b < batch; b++) this.tokens += (end?.[b] ?? length) - (start?.[b] ?? 0);
   }
@@ -90,15 +111,21 @@ class AnswerBatch implements TrainingBatch {
     const { model, inputs } = this;
     const trace: [string, tf.Tensor][] = [];
     let projected = this.projected();
-    if (this.given) trace.push(['encoder', this.given.features]);
+    // Frozen ones run as one, and what lies between them is not kept.
+    const frozen = this.prefix === 'projector' ? 'encoder or projector' : 'encoder';
+    if (this.given) trace.push([frozen, this.given.features]);
     if (inputs.images) {
       const encoded = model.encoder!.encode(inputs.images);
       projected = model.projector!.project(encoded);
       trace.push(['encoder', encoded.features]);
     }
-    if (projected) trace.push(['projector', projected.features]);
-    const hidden = model.hidden(inputs, projected);
-    return [...trace, ['decoder', hidden], ['loss', this.lossOf(hidden)]];
+    if (projected && projected !== this.given) trace.push(['projector', projected.features]);
+    const fused = model.fuse(inputs, projected);
+    trace.push(['fusion', fused.embeddings]);
+    const injections = fused.injections?.map((injection) => traced(injection, trace));
+    const { hidden } = model.decoder.forward({ ...fused, injections });
+    fused.dispose?.();
+    return [...trace, ['decoder', hidden], ['the loss', this.lossOf(hidden)]];
   }
 
   dispose(): void {

@@ -1,4 +1,4 @@
-/** What a policy may say of trained parameters. */
+/** What a policy may say of trained parameters: finite numbers from 0 on. */
 export interface TrainedOptions {
   /** Instead of the stage's. */
   learningRate?: number;

@@ -40,7 +40,7 @@ describe('compilePattern', () => {
     ['decoder,encoder', []],
   ])('%s', (pattern, expected) => expect(matched(pattern)).toEqual(expected));
 
-  it.each(['', 'decoder.{a,b'])('refuses %j', (pattern) => {
+  it.each(['', 'decoder.{a,b', 'decoder.a}', '{a,b}}', '}{'])('refuses %j', (pattern) => {
     expect(() => compilePattern(pattern)).toThrow(FreezePolicyError);
   });
 });

@@ -10,6 +10,12 @@ const pieces = /\*\*\.|\*\*|\*|[{},]|[^*{},]+/g;
  * @throws FreezePolicyError for an empty pattern or unpaired braces.
  */
 export function compilePattern(pattern: string): (path: string) => boolean {
+  const refuse = () =>
+    new FreezePolicyError({
+      component: 'policy',
+      expected: "a parameter path or a pattern such as 'decoder.**.{qProj,vProj}'",
+      actual: `'${pattern}'`,
+    });
   let depth = 0;
   let source = '';
   for (const [piece] of pattern.matchAll(pieces)) {
@@ -20,18 +26,13 @@ export function compilePattern(pattern: string): (path: string) => boolean {
     else if (piece === '{') {
       source += '(?:';
       depth++;
-    } else if (piece === '}' && depth > 0) {
+    } else if (piece === '}') {
+      if (depth === 0) throw refuse();
       source += ')';
       depth--;
-    } else source += piece.replace(/[.+?^$()[\]\\|}]/g, '\\$&');
+    } else source += piece.replace(/[.+?^$()[\]\\|]/g, '\\$&');
   }
-  if (source === '' || depth > 0) {
-    throw new FreezePolicyError({
-      component: 'policy',
-      expected: "a parameter path or a pattern such as 'decoder.**.{qProj,vProj}'",
-      actual: `'${pattern}'`,
-    });
-  }
+  if (source === '' || depth > 0) throw refuse();
   const expression = new RegExp(`^(?:${source})(?:\\..*)?$`);
   return (path) => expression.test(path);
 }

@@ -1,4 +1,4 @@
-import { FreezePolicyError, Module, ones, Parameter } from '@mmllm/core';
+import { ConfigError, FreezePolicyError, Module, ones, Parameter } from '@mmllm/core';
 import { describe, expect, it } from 'vitest';
 import { type FreezePolicy, formatPolicyTable, frozen, resolvePolicy, trained } from '.';
 
@@ -95,6 +95,16 @@ describe('resolvePolicy', () => {
       ['**', trained()],
     ]);
     expect(error.actual).toBe("'encoder.bias', after patterns that match all of its parameters");
+  });
+
+  it.each(
+    (['learningRate', 'learningRateScale', 'weightDecay'] as const).flatMap((key) =>
+      [Number.NaN, -0.1, Number.POSITIVE_INFINITY].map((value) => [key, value] as const),
+    ),
+  )('refuses %s %d', (key, value) => {
+    const policy = () => resolve([['**', trained({ [key]: value })]]);
+    expect(policy).toThrow(ConfigError);
+    expect(policy).toThrow(`stage 'a'.policy '**'.${key}: expected a number from 0 on, got ${value}`);
   });
 
   it('refuses to train nothing', () => {

@@ -1,4 +1,4 @@
-import { FreezePolicyError, Module, type Parameter } from '@mmllm/core';
+import { ConfigError, FreezePolicyError, Module, type Parameter } from '@mmllm/core';
 import type { FreezeAction, FreezePolicy } from './actions';
 import { compilePattern } from './pattern';
 
@@ -41,6 +41,7 @@ export interface PolicyDefaults {
  * @param component what messages call the policy: `stage 'align'.policy`.
  * @throws FreezePolicyError for a parameter without a pattern, a pattern that decides nothing, or a policy that
  * trains nothing.
+ * @throws ConfigError for a learning rate, scale or weight decay that is negative or not finite.
  */
 export function resolvePolicy(
   module: Module,
@@ -48,6 +49,7 @@ export function resolvePolicy(
   defaults: PolicyDefaults,
   component = 'policy',
 ): ResolvedPolicy {
+  for (const [pattern, action] of policy) checkNumbers(`${component} '${pattern}'`, action);
   const rules = policy.map(([pattern, action]) => ({
     pattern,
     action,
@@ -82,6 +84,19 @@ export function resolvePolicy(
     });
   }
   return { trained, rows: summarise(decided) };
+}
+
+function checkNumbers(component: string, action: FreezeAction): void {
+  if (action.kind === 'frozen') return;
+  for (const key of ['learningRate', 'learningRateScale', 'weightDecay'] as const) {
+    const value = action[key];
+    if (value === undefined || (Number.isFinite(value) && value >= 0)) continue;
+    throw new ConfigError({
+      component: `${component}.${key}`,
+      expected: 'a number from 0 on',
+      actual: String(value),
+    });
+  }
 }
 
 function partsWithoutParameters(module: Module): string[] {

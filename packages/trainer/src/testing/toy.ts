@@ -54,6 +54,7 @@ export function regression(model: Toy): Objective<Point> & { readonly module: Mo
 
 class PointBatch implements TrainingBatch {
   readonly tokens: number;
+  readonly weight: number;
   private readonly x: tf.Tensor2D;
   private readonly y: tf.Tensor2D;
 
@@ -63,6 +64,7 @@ class PointBatch implements TrainingBatch {
     points: readonly Point[],
   ) {
     this.tokens = points.length;
+    this.weight = points.length;
     this.x = tf.tensor2d(points.map(({ x }) => [...x]));
     this.y = tf.tensor2d(points.map(({ y }) => [y]));
   }
