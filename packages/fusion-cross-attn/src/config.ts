@@ -1,4 +1,5 @@
 import { ConfigError, type Decoder, parseConfig } from '@mmllm/core';
+import { gatedMlpSize } from '@mmllm/nn';
 import { z } from 'zod';
 
 const size = z.int().positive();
@@ -33,7 +34,7 @@ export type CrossAttentionOptions = CrossAttentionPlaces & {
   readonly numHeads?: number;
   /** Grouped-query attention: fewer heads for keys and values. Default numHeads. */
   readonly numKeyValueHeads?: number;
-  /** Of the gated MLP. Default: 8/3 · hiddenSize, rounded up to a multiple of 256. */
+  /** Of the gated MLP. Default: `gatedMlpSize(hiddenSize)`, 8/3 of it rounded up to a multiple of 256. */
   readonly intermediateSize?: number;
   /** Default 1e-5. */
   readonly rmsNormEps?: number;
@@ -71,7 +72,7 @@ export function resolveConfig(
       ...rest,
       hiddenSize,
       numHeads: rest.numHeads ?? defaultNumHeads(hiddenSize),
-      intermediateSize: rest.intermediateSize ?? 256 * Math.ceil((8 * hiddenSize) / 3 / 256),
+      intermediateSize: rest.intermediateSize ?? gatedMlpSize(hiddenSize),
     },
   };
 }

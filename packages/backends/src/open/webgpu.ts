@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { boundPool, freeBytesLimit } from './bounded-pool';
 import { installNodeGpu, mayHaveGpu } from './node-gpu';
 import { isSoftwareDriver, type OpenBackend, softwareReason } from './open';
 
@@ -32,7 +33,9 @@ async function openOn(gpu: GPU | undefined, allowSoftware: boolean): ReturnType<
   if (software && !allowSoftware) throw new Error(softwareReason(device));
   const gpuDevice = await requestDevice(adapter);
   const { WebGPUBackend } = await import('@tensorflow/tfjs-backend-webgpu');
-  return { backend: new WebGPUBackend(gpuDevice, info), device, software, close: () => gpuDevice.destroy() };
+  const backend = new WebGPUBackend(gpuDevice, info);
+  boundPool(backend.bufferManager, freeBytesLimit(gpuDevice.limits));
+  return { backend, device, software, close: () => gpuDevice.destroy() };
 }
 
 /** Asks for what tfjs's own factory asks for: its kernels count on the largest limits that the adapter has. */

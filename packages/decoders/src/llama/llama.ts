@@ -1,6 +1,6 @@
 import type { NameMap } from '@mmllm/checkpoints';
 import { ConfigError, type Decoder, normal, parseConfig } from '@mmllm/core';
-import { Attention, Embedding, GatedMlp, Linear, RmsNorm, TransformerBlock } from '@mmllm/nn';
+import { Attention, Embedding, GatedMlp, gatedMlpSize, Linear, RmsNorm, TransformerBlock } from '@mmllm/nn';
 import { TransformerDecoder } from '../shared/decoder';
 import { type LlamaConfig, llamaConfigFromHuggingFace, llamaSchema } from './config';
 import { llamaNames } from './names';
@@ -13,7 +13,7 @@ import { llamaNames } from './names';
 function build(config: LlamaConfig): Decoder {
   const parsed = parseConfig('llama', llamaSchema, config);
   const { vocabSize, hiddenSize, numLayers, numHeads, maxLength, rmsNormEps, attentionBias } = parsed;
-  const { headSize = hiddenSize / numHeads, intermediateSize = defaultIntermediateSize(hiddenSize) } = parsed;
+  const { headSize = hiddenSize / numHeads, intermediateSize = gatedMlpSize(hiddenSize) } = parsed;
   if (headSize % 2 !== 0) {
     throw new ConfigError({
       component: 'llama',
@@ -75,8 +75,3 @@ const checkpoint = {
 };
 
 export const llama = Object.assign(build, { checkpoint });
-
-/** Two thirds of 4 · hiddenSize, so that the three matrices of SwiGLU weigh what the two of a plain MLP do. */
-function defaultIntermediateSize(hiddenSize: number): number {
-  return 256 * Math.ceil((8 * hiddenSize) / 3 / 256);
-}

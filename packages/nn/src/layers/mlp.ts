@@ -56,3 +56,11 @@ export class GatedMlp extends Module implements FeedForward {
     );
   }
 }
+
+/**
+ * The usual `intermediateSize` of a gated MLP: 8/3 · hiddenSize, so that its three matrices weigh what the two of a
+ * plain MLP of 4 · hiddenSize do (Shazeer 2020), rounded up to a multiple of 256 as in LLaMA's code.
+ */
+export function gatedMlpSize(hiddenSize: number): number {
+  return 256 * Math.ceil((8 * hiddenSize) / 3 / 256);
+}
