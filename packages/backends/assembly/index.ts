@@ -1,6 +1,8 @@
 export { activate, activationGradient } from './activations';
 export { adamw } from './adamw';
+export { heldBytes, heldGradient, heldLinear, heldRow, heldRowScratch, heldScratch } from './held';
 export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
 export { CONSTANTS_SIZE, initialize } from './constants';
 export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-norm';
 export { matmul, matmulScratch } from './matmul';
+export { matvec } from './matvec';

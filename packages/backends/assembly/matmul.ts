@@ -10,7 +10,7 @@ import { COLUMNS, copyBlock, ROWS, tile } from './tiles';
 const BLOCK_ROWS: i32 = 48;
 const BLOCK_COLUMNS: i32 = 1024;
 const BLOCK_INNER: i32 = 512;
-const TILE_BYTES: usize = 192;
+export const TILE_BYTES: usize = 192;
 /** Up to so many rows, packing a right side costs more than it brings. */
 const FEW_ROWS: i32 = 12;
 
@@ -41,7 +41,7 @@ export function matmulScratch(m: i32, n: i32, k: i32): usize {
  * @param start what is added: rows of `c` itself, or one row (`startStep` 0)
  * @param startColumn bytes from a column of `start` to the next: 4, or 0 for zeros
  */
-function multiplyBlock(
+export function multiplyBlock(
   a: usize,
   b: usize,
   panelStep: usize,
