@@ -4,3 +4,4 @@ export { attention, attentionGradient, attentionGradientScratch, attentionScratc
 export { CONSTANTS_SIZE, initialize } from './constants';
 export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-norm';
 export { matmul, matmulScratch } from './matmul';
+export { sumOfSquares, sumOfSquaresScratch } from './sum-of-squares';
