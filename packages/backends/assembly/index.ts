@@ -4,4 +4,5 @@ export { attention, attentionGradient, attentionGradientScratch, attentionScratc
 export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-norm';
 export { matmul, matmulScratch, packedBytes, packRight } from './matmul';
 export { attach, initialize, STATE_SIZE } from './state';
+export { sumOfSquares, sumOfSquaresScratch } from './sum-of-squares';
 export { help, setThreads, splitFrom } from './threads';

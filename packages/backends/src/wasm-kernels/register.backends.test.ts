@@ -26,6 +26,7 @@ it('says what it registered, and changes nothing when called again', async () =>
     'mmllm/LayerNormGrad',
     'mmllm/LayerNormGainGrad',
     'mmllm/AdamW',
+    'mmllm/SumOfSquares',
   ]);
   for (const { reason } of registered) expect(reason).toMatch(/\((relaxed|plain) SIMD\)$/);
   const before = registered.map(({ kernelName }) => kernelOf(kernelName));

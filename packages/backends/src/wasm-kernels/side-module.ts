@@ -59,6 +59,8 @@ export interface Exports {
       newV: number,
     ]
   ): void;
+  sumOfSquaresScratch(n: number): number;
+  sumOfSquares(x: number, n: number, out: number, scratch: number): void;
   matmulScratch(m: number, n: number, k: number): number;
   matmul(
     a: number,
@@ -131,7 +133,7 @@ export type SizeArguments = [
 ];
 
 /** The memory of tfjs's module and its allocator. */
-interface Heap {
+export interface Heap {
   readonly memory: WebAssembly.Memory;
   malloc(bytes: number): number;
   free(address: number): void;
