@@ -15,21 +15,22 @@ interface LinearInputs {
 export const linearKernel = wasmKernel<LinearInputs, { activation?: Activation }>(
   'mmllm/Linear',
   'packed SIMD product that starts from the bias',
-  ({ inputs: { x, weight, bias }, attrs: { activation }, kernels, address, output, withScratch }) => {
+  ({ inputs: { x, weight, bias }, attrs: { activation }, kernels, address, right, output, withScratch }) => {
     const [k, n] = weight.shape as [number, number];
     const leading = x.shape.slice(0, -1);
     const m = sizeOf(leading);
     const out = output([...leading, n]);
     const activated = activation && output(out.shape);
     if (m * n > 0) {
+      const { address: at, layout } = right({ tensor: weight, n, k, transpose: false }, m);
       withScratch(kernels.matmulScratch(m, n, k), (scratch) => {
         kernels.matmul(
           address(x),
           0,
           0,
-          address(weight),
+          at,
           0,
-          0,
+          layout,
           bias ? address(bias) : 0,
           address(out),
           1,
