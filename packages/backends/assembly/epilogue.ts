@@ -19,6 +19,22 @@ export function finishBlock(
   }
 }
 
+/** The columns `from` to `to` of a result [m][n]: `out = activation(c) + residual`, if there is an `out`. */
+export function finishColumns(
+  c: usize,
+  m: i32,
+  n: i32,
+  from: i32,
+  to: i32,
+  activation: i32,
+  residual: usize,
+  out: usize,
+): void {
+  if (!out) return;
+  const at = (<usize>from) << 2;
+  finishBlock(c + at, activation, residual ? residual + at : 0, out + at, (<usize>n) << 2, m, to - from);
+}
+
 function finishRow(c: usize, activation: i32, residual: usize, out: usize, columns: i32): void {
   const whole = (<usize>(columns & ~3)) << 2;
   const end = (<usize>columns) << 2;

@@ -31,12 +31,12 @@ function sixteen(at: usize, factor: v128): v128 {
 
 function storeCodes(to: usize, codes: v128, half: i32): void {
   if (ASC_FEATURE_RELAXED_SIMD) {
-    const at = to + (<usize>half << 4);
+    const at = to + ((<usize>half) << 4);
     v128.store(at, codes);
     v128.store(at, i8x16.abs(codes), 32);
     v128.store(at, i8x16.shr_s(codes, 7), 64);
   } else {
-    const at = to + (<usize>half << 5);
+    const at = to + ((<usize>half) << 5);
     v128.store(at, i16x8.extend_low_i8x16_s(codes));
     v128.store(at, i16x8.extend_high_i8x16_s(codes), 16);
   }
@@ -88,7 +88,7 @@ export function codeRows(x: usize, rows: i32, inputs: i32, to: usize, scratch: u
   for (let r = 0; r < rows; r++) {
     for (let i = GROUP; i <= inputs; i += GROUP) {
       if (!codeGroup(x, to)) return false;
-      x += <usize>GROUP << 2;
+      x += (<usize>GROUP) << 2;
       to += CODED_GROUP;
     }
     if (rest === 0) continue;

@@ -7,7 +7,6 @@ import { GROUP, PANEL, panelBytes, roundUp } from './held-format';
 import { widenPanel } from './held-widen';
 import { multiplyBlock, TILE_BYTES } from './matmul';
 import { packColumns, packRows } from './pack';
-import { ROWS } from './tiles';
 
 /** Rows, columns and inner size of the blocks, each about the second cache's at most. */
 const BLOCK_ROWS: i32 = 48;

@@ -1,6 +1,6 @@
 /** Eight outputs of a panel for one row or a few rows of x, read straight from the held form. */
 import { CODED_GROUP, HEADER } from './held-activations';
-import { FLOAT16, GROUP, Q4, Q4_CODES, Q8_CODES, SCALES } from './held-format';
+import { GROUP, Q4_CODES, Q8_CODES, SCALES } from './held-format';
 import { bfloatHigh, bfloatLow, HALF_STEP, halfHigh, halfLow } from './held-widen';
 import { madd } from './vector';
 
@@ -194,7 +194,7 @@ export function q4Dots(panel: usize, x: usize, inputs: i32, y: usize): void {
       for (let c: usize = 0; c < 32; c += 8) {
         const at = codes + (c << 2);
         for (let half: i32 = 0; half < 2; half++) {
-          const values = words(x + HEADER + (c << 1) + (<usize>half << 3));
+          const values = words(x + HEADER + (c << 1) + ((<usize>half) << 3));
           const first = v128.and(i32x4.shr_u(v128.load(at), half << 2), mask);
           const second = v128.and(i32x4.shr_u(v128.load(at, 16), half << 2), mask);
           low0 = i32x4.add(low0, i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(first), values));

@@ -105,6 +105,6 @@ export function widenPanel(type: i32, panel: usize, first: i32, count: i32, to: 
     if (type === Q4) widenQ4(from, to);
     else widenQ8(from, to);
     from += bytes;
-    to += <usize>GROUP << 5;
+    to += (<usize>GROUP) << 5;
   }
 }

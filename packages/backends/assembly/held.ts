@@ -1,14 +1,15 @@
 /** Weights that are held in fewer bits than float32: their product, its gradient, and their rows. */
+import { finishColumns } from './epilogue';
+import { codedBytes, codeRows } from './held-activations';
 import { BLOCKS_SCRATCH, heldBlocks, heldGradientBlocks } from './held-blocks';
-import { CODED_GROUP, codedBytes, codeRows } from './held-activations';
 import { bfloatDots, bfloatDotsOfFour, halfDots, q4Dots, q8Dots } from './held-dots';
 import { BFLOAT16, FLOAT16, GROUP, isGrouped, PANEL, panelBytes, Q8, roundUp } from './held-format';
 import { widenPanel } from './held-widen';
+import { HELD_GRADIENT, HELD_LINEAR } from './jobs';
+import { argument, begin, first, launch, partsFor, put, threads } from './threads';
 
 /** Up to so many rows read the held form itself, and q8 and q4 code x; more widen it first. */
 const FEW_ROWS: i32 = 8;
-/** A panel's outputs of `FEW_ROWS` rows, where the weight ends inside the panel. */
-const EDGE_BYTES: usize = 256;
 
 function panels(outputs: i32): i32 {
   return (outputs + PANEL - 1) / PANEL;
@@ -19,10 +20,13 @@ export function heldBytes(type: i32, outputs: i32, inputs: i32): usize {
   return <usize>panels(outputs) * panelBytes(type, inputs);
 }
 
+/** Bytes of scratch memory of a thread: for blocks, or the edge of a few rows. */
+const THREAD_SCRATCH: usize = (BLOCKS_SCRATCH + 127) & ~127;
+
 /** Bytes of scratch memory that `heldLinear` and `heldGradient` need for m rows. */
 export function heldScratch(type: i32, inputs: i32, m: i32): usize {
-  const few = EDGE_BYTES + (isGrouped(type) ? <usize>m * codedBytes(inputs) : 0);
-  return m <= FEW_ROWS ? max(few, BLOCKS_SCRATCH) : BLOCKS_SCRATCH;
+  const codes = isGrouped(type) ? <usize>min(m, FEW_ROWS) * codedBytes(inputs) : 0;
+  return <usize>threads() * THREAD_SCRATCH + codes;
 }
 
 /** One panel for up to eight rows of x: floats, or codes of a grouped type. */
@@ -86,22 +90,32 @@ function fewRows(
   }
 }
 
-function addBias(y: usize, bias: usize, m: i32, n: i32): void {
-  const whole = (<usize>(n & ~3)) << 2;
-  const end = (<usize>n) << 2;
+/** Adds float32[n] to the columns `from` to `to` of m rows. */
+function addBias(y: usize, bias: usize, m: i32, n: i32, from: i32, to: i32): void {
+  if (!bias) return;
   for (let r = 0; r < m; r++) {
-    for (let i: usize = 0; i < whole; i += 16) {
-      v128.store(y + i, f32x4.add(v128.load(y + i), v128.load(bias + i)));
+    const row = y + ((<usize>(r * n)) << 2);
+    let i = from;
+    for (; i + 4 <= to; i += 4) {
+      const at = row + ((<usize>i) << 2);
+      v128.store(at, f32x4.add(v128.load(at), v128.load(bias + ((<usize>i) << 2))));
     }
-    for (let i = whole; i < end; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(bias + i));
-    y += end;
+    for (; i < to; i++) {
+      const at = row + ((<usize>i) << 2);
+      store<f32>(at, load<f32>(at) + load<f32>(bias + ((<usize>i) << 2)));
+    }
   }
 }
 
+/** Reading a value of a held weight takes as long as so many operations. */
+const READ: f64 = 6;
+
 /**
- * `y = x · Hᵀ + bias` for a held weight H of [outputs][inputs] and x of [m][inputs].
+ * `y = x · Hᵀ + bias` for a held weight H of [outputs][inputs] and x of [m][inputs]; then
+ * `activated = activation(y) + residual` if it is asked for, as `matmul` does.
  *
  * @param bias float32[outputs], or 0
+ * @param scratch `heldScratch` bytes
  */
 export function heldLinear(
   type: i32,
@@ -112,24 +126,60 @@ export function heldLinear(
   m: i32,
   bias: usize,
   y: usize,
+  activation: i32,
+  residual: usize,
+  activated: usize,
   scratch: usize,
 ): void {
-  const all = panels(outputs);
-  const codes = scratch + EDGE_BYTES;
-  if (m > FEW_ROWS) {
-    heldBlocks(type, held, outputs, inputs, x, m, y, 0, all, scratch);
-  } else if (!isGrouped(type)) {
-    fewRows(type, held, outputs, inputs, x, (<usize>inputs) << 2, m, y, 0, all, scratch);
-  } else if (codeRows(x, m, inputs, codes, scratch)) {
-    fewRows(type, held, outputs, inputs, codes, codedBytes(inputs), m, y, 0, all, scratch);
-  } else {
+  const codes = scratch + <usize>threads() * THREAD_SCRATCH;
+  let isFew = m <= FEW_ROWS;
+  let from = x;
+  let step = (<usize>inputs) << 2;
+  if (isFew && isGrouped(type)) {
     // What is not finite has no code.
-    heldBlocks(type, held, outputs, inputs, x, m, y, 0, all, scratch);
+    isFew = codeRows(x, m, inputs, codes, scratch);
+    from = isFew ? codes : x;
+    step = isFew ? codedBytes(inputs) : step;
   }
-  if (bias) addBias(y, bias, m, outputs);
+  begin(HELD_LINEAR);
+  put(<usize>type);
+  put(held);
+  put(<usize>outputs);
+  put(<usize>inputs);
+  put(from);
+  put(step);
+  put(<usize>m);
+  put(<usize>isFew);
+  put(bias);
+  put(y);
+  put(<usize>activation);
+  put(residual);
+  put(activated);
+  put(scratch);
+  launch(partsFor((READ + 2.0 * <f64>m) * <f64>outputs * <f64>inputs));
 }
 
-/** `dx = dy · H` for dy of [m][outputs]. */
+/** A part is some of the panels. */
+export function heldLinearPart(part: i32, parts: i32, thread: i32): void {
+  const type = <i32>argument(0);
+  const held = argument(1);
+  const outputs = <i32>argument(2);
+  const inputs = <i32>argument(3);
+  const x = argument(4);
+  const m = <i32>argument(6);
+  const y = argument(9);
+  const scratch = argument(13) + <usize>thread * THREAD_SCRATCH;
+  const from = first(panels(outputs), part, parts);
+  const to = first(panels(outputs), part + 1, parts);
+  if (argument(7)) fewRows(type, held, outputs, inputs, x, argument(5), m, y, from, to, scratch);
+  else heldBlocks(type, held, outputs, inputs, x, m, y, from, to, scratch);
+  const firstColumn = from * PANEL;
+  const lastColumn = min(to * PANEL, outputs);
+  addBias(y, argument(8), m, outputs, firstColumn, lastColumn);
+  finishColumns(y, m, outputs, firstColumn, lastColumn, <i32>argument(10), argument(11), argument(12));
+}
+
+/** `dx = dy · H` for dy of [m][outputs]. @param scratch `heldScratch` bytes */
 export function heldGradient(
   type: i32,
   held: usize,
@@ -140,7 +190,33 @@ export function heldGradient(
   dx: usize,
   scratch: usize,
 ): void {
-  heldGradientBlocks(type, held, outputs, inputs, dy, m, dx, 0, inputs, scratch);
+  begin(HELD_GRADIENT);
+  put(<usize>type);
+  put(held);
+  put(<usize>outputs);
+  put(<usize>inputs);
+  put(dy);
+  put(<usize>m);
+  put(dx);
+  put(scratch);
+  launch(partsFor((READ + 2.0 * <f64>m) * <f64>outputs * <f64>inputs));
+}
+
+/** A part is some groups of inputs. */
+export function heldGradientPart(part: i32, parts: i32, thread: i32): void {
+  const inputs = <i32>argument(3);
+  heldGradientBlocks(
+    <i32>argument(0),
+    argument(1),
+    <i32>argument(2),
+    inputs,
+    argument(4),
+    <i32>argument(5),
+    argument(6),
+    first(inputs, part, parts, GROUP),
+    first(inputs, part + 1, parts, GROUP),
+    argument(7) + <usize>thread * THREAD_SCRATCH,
+  );
 }
 
 /** Bytes of scratch memory that `heldRow` needs. */

@@ -1,10 +1,9 @@
 export { activate, activationGradient } from './activations';
 export { adamw } from './adamw';
-export { heldBytes, heldGradient, heldLinear, heldRow, heldRowScratch, heldScratch } from './held';
 export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
+export { heldBytes, heldGradient, heldLinear, heldRow, heldRowScratch, heldScratch } from './held';
 export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-norm';
 export { matmul, matmulScratch, packedBytes, packRight } from './matmul';
-export { matvec } from './matvec';
 export { attach, initialize, STATE_SIZE } from './state';
 export { sumOfSquares, sumOfSquaresScratch } from './sum-of-squares';
 export { help, setThreads, splitFrom } from './threads';

@@ -7,6 +7,7 @@
 import { constants, ZEROS } from './constants';
 import { finishBlock } from './epilogue';
 import { MATMUL, PACK_RIGHT } from './jobs';
+import { MATVEC_ROWS, matvec } from './matvec';
 import { packColumns, packRows } from './pack';
 import { argument, begin, first, launch, partsFor, put, threads } from './threads';
 import { COLUMNS, copyBlock, ROWS, tile } from './tiles';
@@ -253,6 +254,10 @@ export function matmul(
   activated: usize,
   scratch: usize,
 ): void {
+  if (m <= MATVEC_ROWS && batch === 1 && !transposeA && rightLayout < 2) {
+    matvec(a, m, k, b, rightLayout === 1, n, bias, c, activation, residual, activated);
+    return;
+  }
   begin(MATMUL);
   put(a);
   put(aBatch);

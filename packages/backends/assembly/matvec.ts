@@ -1,7 +1,10 @@
 /**
  * Products of a few rows with a float32 matrix, which are bound by reading it: once, in the order it lies in. For more
- * rows `matmul` packs it.
+ * rows `matmul` packs it. Threads share the columns of the result.
  */
+import { finishColumns } from './epilogue';
+import { MATVEC } from './jobs';
+import { argument, begin, first, launch, partsFor, put } from './threads';
 import { lanesSum, madd } from './vector';
 
 /** Columns that several rows of x share while their piece of the matrix is in the first cache. */
@@ -36,7 +39,8 @@ function addOne(x: usize, w: usize, n: i32, y: usize): void {
   const value = v128.load_splat<f32>(x);
   const whole = (<usize>(n & ~3)) << 2;
   const end = (<usize>n) << 2;
-  for (let i: usize = 0; i < whole; i += 16) v128.store(y + i, madd(value, v128.load(w + i), v128.load(y + i)));
+  for (let i: usize = 0; i < whole; i += 16)
+    v128.store(y + i, madd(value, v128.load(w + i), v128.load(y + i)));
   for (let i = whole; i < end; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(x) * load<f32>(w + i));
 }
 
@@ -161,11 +165,16 @@ function rowsRange(
   }
 }
 
+/** Up to so many rows are worth it. */
+export const MATVEC_ROWS: i32 = 8;
+/** Reading a value of the matrix takes as long as so many operations. */
+const READ: f64 = 16;
+
 /**
- * `y[m][n] = x[m][k] · w + bias` for a few rows x and one matrix w of [k][n].
+ * `y[m][n] = x[m][k] · w + bias` for a few rows x and one matrix w of [k][n]; then
+ * `activated = activation(y) + residual` if it is asked for, as `matmul` does.
  *
  * @param transposed whether w lies as [n][k]
- * @param bias float32[n], or 0
  */
 export function matvec(
   x: usize,
@@ -176,7 +185,34 @@ export function matvec(
   n: i32,
   bias: usize,
   y: usize,
+  activation: i32,
+  residual: usize,
+  activated: usize,
 ): void {
-  if (transposed) rowsRange(x, m, k, w, n, bias, y, 0, n);
-  else columnsRange(x, m, k, w, n, bias, y, 0, n);
+  begin(MATVEC);
+  put(x);
+  put(<usize>m);
+  put(<usize>k);
+  put(w);
+  put(<usize>transposed);
+  put(<usize>n);
+  put(bias);
+  put(y);
+  put(<usize>activation);
+  put(residual);
+  put(activated);
+  launch(partsFor((READ + 2.0 * <f64>m) * <f64>n * <f64>k));
+}
+
+/** A part is some of the columns of y. */
+export function matvecPart(part: i32, parts: i32): void {
+  const m = <i32>argument(1);
+  const k = <i32>argument(2);
+  const n = <i32>argument(5);
+  const y = argument(7);
+  const from = first(n, part, parts, 16);
+  const to = first(n, part + 1, parts, 16);
+  if (argument(4)) rowsRange(argument(0), m, k, argument(3), n, argument(6), y, from, to);
+  else columnsRange(argument(0), m, k, argument(3), n, argument(6), y, from, to);
+  finishColumns(y, m, n, from, to, <i32>argument(8), argument(9), argument(10));
 }

@@ -4,6 +4,7 @@ export * from './contracts';
 export { formatTable } from './describe';
 export * from './errors';
 export type { Answer, GenerationStream } from './generation';
+export * from './held-weight';
 export * from './initializers';
 export { type ModelParts, MultimodalModel } from './model';
 export { type InitializeOptions, Module } from './module';

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ShapeError, WeightError } from './errors';
+import type { HeldWeight, WeightFormat, WeightType } from './held-weight';
 import type { Initializer } from './initializers';
 import type { Random } from './random';
 
@@ -24,6 +25,8 @@ export class Parameter {
   /** Where it sits in the model it was composed into, for messages. */
   path = 'parameter';
   private variable: tf.Variable | undefined;
+  private heldWeight: HeldWeight | undefined;
+  private format: WeightFormat | undefined;
 
   constructor(shape: readonly number[], { initializer, decay = shape.length >= 2 }: ParameterOptions) {
     for (const dimension of shape) {
@@ -47,14 +50,32 @@ export class Parameter {
 
   /** True once it holds values. */
   get ready(): boolean {
-    return this.variable !== undefined;
+    return this.variable !== undefined || this.heldWeight !== undefined;
+  }
+
+  /** What its values are held as, or will be once they come. */
+  get type(): WeightType {
+    return this.format?.type ?? 'float32';
+  }
+
+  /** The held form; undefined as float32, and before there are values. */
+  get held(): HeldWeight | undefined {
+    return this.heldWeight;
   }
 
   /**
    * The values, float32 of `shape`. Owned by the parameter: never dispose it.
-   * @throws WeightError before initialisation or loading.
+   * @throws WeightError before initialisation or loading, and while they are held as another type.
    */
   get value(): tf.Variable {
+    if (this.heldWeight) {
+      throw new WeightError({
+        component: this.path,
+        expected: 'float32 weights',
+        actual: `weights held as ${this.type}`,
+        hint: 'read() gives a copy as float32; hold() without a format goes back to it.',
+      });
+    }
     if (!this.variable) {
       throw new WeightError({
         component: this.path,
@@ -71,22 +92,60 @@ export class Parameter {
   }
 
   /**
-   * Sets the values. A tensor stays the caller's; an array is copied.
+   * Holds the values in a format from now on, or as float32 without one; the old form is freed once the new one is
+   * there. Before there are values it only decides how they will be held, so that a model larger than memory as
+   * float32 can be loaded. Held values are frozen.
+   *
+   * @throws WeightError for a value that the format cannot hold; then nothing has changed.
+   */
+  async hold(format?: WeightFormat): Promise<void> {
+    if (format?.type === this.format?.type) return;
+    const before = this.format;
+    const values = this.ready ? await this.read() : undefined;
+    this.format = format;
+    try {
+      if (values) this.assign(values);
+    } catch (error) {
+      this.format = before;
+      throw error;
+    }
+  }
+
+  /**
+   * Sets the values; they are held as before. A tensor stays the caller's; an array is copied.
    * @throws ShapeError if the number of values or the shape differs.
+   * @throws WeightError for a value that the held type cannot hold, or a tensor where the type is not float32.
    */
   assign(values: Float32Array | tf.Tensor): void {
+    this.checkSize(values);
+    if (!this.format) {
+      this.keepAsVariable(values);
+    } else if (values instanceof Float32Array) {
+      this.keepAs(this.format, values);
+    } else {
+      throw new WeightError({
+        component: this.path,
+        expected: `an array, for weights held as ${this.type}`,
+        actual: 'a tensor',
+      });
+    }
+  }
+
+  private checkSize(values: Float32Array | tf.Tensor): void {
     const shape = values instanceof Float32Array ? [values.length] : values.shape;
     const fits =
       values instanceof Float32Array
         ? values.length === this.size
         : tf.util.arraysEqual(shape, [...this.shape]);
-    if (!fits) {
-      throw new ShapeError({
-        component: this.path,
-        expected: `float32[${this.shape.join(', ')}]`,
-        actual: `[${shape.join(', ')}]`,
-      });
-    }
+    if (fits) return;
+    throw new ShapeError({
+      component: this.path,
+      expected: `float32[${this.shape.join(', ')}]`,
+      actual: `[${shape.join(', ')}]`,
+    });
+  }
+
+  private keepAsVariable(values: Float32Array | tf.Tensor): void {
     // tf.variable takes over a reference of its own to the data; the tensor made here is disposed by tidy.
     tf.tidy(() => {
       const tensor =
@@ -94,16 +153,27 @@ export class Parameter {
       if (this.variable) this.variable.assign(tensor);
       else this.variable = tf.variable(tensor);
     });
+    this.heldWeight?.dispose();
+    this.heldWeight = undefined;
   }
 
-  /** A copy of the values on the host. */
+  private keepAs(format: WeightFormat, values: Float32Array): void {
+    const held = format.hold(values, this.shape, this.path);
+    this.dispose();
+    this.heldWeight = held;
+  }
+
+  /** A copy of the values on the host; of held ones, what they count as. */
   async read(): Promise<Float32Array> {
+    if (this.heldWeight) return this.heldWeight.read();
     return (await this.value.data<'float32'>()).slice();
   }
 
-  /** Frees the memory; the parameter is shape-only again. */
+  /** Frees the memory; the parameter is shape-only again, and its next values are held as these were. */
   dispose(): void {
     this.variable?.dispose();
     this.variable = undefined;
+    this.heldWeight?.dispose();
+    this.heldWeight = undefined;
   }
 }

@@ -14,7 +14,6 @@ import {
   type AttendOptions,
   type Embedding,
   type Linear,
-  matmul,
   type Norm,
   type RopeTableOptions,
   ropeTables,
@@ -101,12 +100,7 @@ export class TransformerDecoder extends Module implements Decoder {
   }
 
   logits(hidden: tf.Tensor): tf.Tensor {
-    if (this.head) return this.head.forward(hidden);
-    return tf.tidy(() => {
-      const rows = tf.reshape(hidden, [-1, this.hiddenSize]);
-      const logits = matmul(rows, this.embedTokens.weight.value, { transposeB: true });
-      return tf.reshape(logits, [...hidden.shape.slice(0, -1), this.vocabSize]);
-    });
+    return this.head ? this.head.forward(hidden) : this.embedTokens.unembed(hidden);
   }
 
   createCache(batch: number, capacity = this.maxLength): KeyValueCache {

@@ -1,5 +1,6 @@
 export * from './attention';
 export * from './embedding';
+export * from './hold-weights';
 export * from './linear';
 export * from './mlp';
 export * from './norm';

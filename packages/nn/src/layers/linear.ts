@@ -1,6 +1,7 @@
-import { type Initializer, Module, normal, Parameter, ShapeError, zeros } from '@mmllm/core';
+import { type Initializer, Module, normal, Parameter, ShapeError, type WeightType, zeros } from '@mmllm/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type LinearOptions, linear } from '../ops';
+import { type LinearOptions, linear, weightFormat } from '../ops';
+import type { HoldsWeight } from './hold-weights';
 
 export interface LinearLayerOptions {
   /** Default true. */
@@ -10,7 +11,7 @@ export interface LinearLayerOptions {
 }
 
 /** `y = activation(x · W + b) + residual`. The weight is held as [inputSize, outputSize], the layout of the plain product. */
-export class Linear extends Module {
+export class Linear extends Module implements HoldsWeight {
   readonly weight: Parameter;
   readonly bias?: Parameter;
 
@@ -39,6 +40,11 @@ export class Linear extends Module {
         actual: `[${x.shape.join(', ')}]`,
       });
     }
-    return linear(x, this.weight.value, { bias: this.bias?.value, ...options });
+    return linear(x, this.weight.held ?? this.weight.value, { bias: this.bias?.value, ...options });
+  }
+
+  /** Holds the weight, not the bias, as another type: see `holdWeights`. */
+  hold(type: WeightType): Promise<void> {
+    return this.weight.hold(weightFormat(type, 0));
   }
 }

@@ -1,7 +1,8 @@
-import { ConfigError, ShapeError } from '@mmllm/core';
+import { ConfigError, type HeldWeight, ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { shapeText } from './checks';
 import { defineKernel, defineOp } from './define-op';
+import { heldRows } from './held/rows';
 import { matmul } from './matmul';
 import { oneHot } from './one-hot';
 
@@ -34,15 +35,19 @@ const lookUp = defineOp<{ table: tf.Tensor }, EmbeddingAttrs, 'table'>({
 /**
  * Rows of a table by their ids; equal ids may occur any number of times. The caller owns the result.
  *
- * @param table float32[V, D]
+ * @param table float32[V, D], or a held table, which has no gradient
  * @param ids in [0, V), as many as `shape` has elements
  * @returns float32[...shape, D]
  * @throws ShapeError if `ids` does not fill `shape`.
  * @throws ConfigError for an id outside the table.
  */
-export function embedding(table: tf.Tensor, ids: Int32Array, shape: readonly number[]): tf.Tensor {
+export function embedding(
+  table: tf.Tensor | HeldWeight,
+  ids: Int32Array,
+  shape: readonly number[],
+): tf.Tensor {
   const [vocabSize, width] = table.shape as [number, number];
-  if (table.rank !== 2 || ids.length !== tf.util.sizeFromShape([...shape])) {
+  if (table.shape.length !== 2 || ids.length !== tf.util.sizeFromShape([...shape])) {
     throw new ShapeError({
       component: 'embedding',
       expected: `a table of [V, D] and ids of ${shapeText(shape)}`,
@@ -57,7 +62,10 @@ export function embedding(table: tf.Tensor, ids: Int32Array, shape: readonly num
       actual: `${outside}`,
     });
   }
-  return tf.tidy(() => tf.reshape(lookUp({ table }, { ids }), [...shape, width]));
+  return tf.tidy(() => {
+    const rows = 'packed' in table ? heldRows(table, ids) : lookUp({ table }, { ids });
+    return tf.reshape(rows, [...shape, width]);
+  });
 }
 
 /** Sums for the ids that occur, as a product with their one-hot rows, put in their places. */

@@ -12,8 +12,10 @@ export {
   type OpDefinition,
 } from './define-op';
 export { embedding } from './embedding';
+export { holdWeight, weightFormat } from './held/hold';
 export { layerNorm } from './layer-norm';
-export { type LinearOptions, linear } from './linear';
+export { linear } from './linear';
+export type { LinearOptions } from './linear-epilogue';
 export { logSumExp } from './log-sum-exp';
 export { type MatmulOptions, matmul } from './matmul';
 export { rmsNorm } from './rms-norm';
@@ -29,3 +31,4 @@ export { selectRows } from './select-rows';
 export { sigmoidPairLoss } from './sigmoid-pair-loss';
 export { softCrossEntropy } from './soft-cross-entropy';
 export { sumOfSquares } from './sum-of-squares';
+export { unembed } from './unembed';

@@ -1,9 +1,9 @@
-import { ShapeError } from '@mmllm/core';
+import { type HeldWeight, ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { activateGradient } from './activate';
-import { type Activation, activationValue } from './activations';
 import { shapeText } from './checks';
 import { defineOp } from './define-op';
+import { heldLinear } from './held/linear';
+import { biasGradient, finish, type LinearAttrs, type LinearOptions, unfinish } from './linear-epilogue';
 import { matmul } from './matmul';
 import { asRows } from './rows';
 
@@ -14,38 +14,25 @@ interface LinearInputs {
   residual?: tf.Tensor;
 }
 
-export interface LinearOptions {
-  /** float32[Out] */
-  readonly bias?: tf.Tensor;
-  readonly activation?: Activation;
-  /** float32[…, Out], added last. */
-  readonly residual?: tf.Tensor;
-}
-
 /** Outputs: the result, and with an activation also what went into it. */
-const apply = defineOp<LinearInputs, { activation?: Activation }, 'x' | 'weight'>({
+const apply = defineOp<LinearInputs, LinearAttrs, 'x' | 'weight'>({
   name: 'mmllm/Linear',
   reference: ({ x, weight, bias, residual }, { activation }) => {
     const rows = asRows(x);
     const product = bias ? tf.fused.matMul({ a: rows, b: weight, bias }) : tf.matMul(rows, weight);
     const out = tf.reshape(product, [...x.shape.slice(0, -1), weight.shape[1]!]);
-    const activated = activation ? activationValue(out, activation) : out;
-    const result = residual ? tf.add(activated, residual) : activated;
-    return activation ? [result, out] : result;
+    return finish(out, activation, residual);
   },
   inputsToSave: ['x', 'weight'],
   outputsToSave: [false, true],
-  backward: ({ dy, inputs: { x, weight }, outputs: [preActivation], attrs: { activation }, share }) => {
-    const inner =
-      activation && preActivation ? share(() => [activateGradient(dy, preActivation, activation)])[0]! : dy;
+  backward: (context) => {
+    const { dy, inputs } = context;
+    const { x, weight } = inputs;
+    const inner = unfinish(context);
     return {
       x: () => tf.reshape(matmul(asRows(inner), weight, { transposeB: true }), x.shape),
       weight: () => matmul(asRows(x), asRows(inner), { transposeA: true }),
-      bias: () => {
-        const rows = asRows(inner);
-        // The plain product: for the weight's gradient wasm has packed this side of it already.
-        return tf.reshape(tf.matMul(tf.ones([1, rows.shape[0]]), rows), [weight.shape[1]!]);
-      },
+      bias: () => biasGradient(inner, weight.shape[1]!),
       residual: () => tf.clone(dy),
     };
   },
@@ -56,16 +43,17 @@ const apply = defineOp<LinearInputs, { activation?: Activation }, 'x' | 'weight'
  * frozen weight costs nothing in the backward pass. The caller owns the result.
  *
  * @param x float32[…, In]
- * @param weight float32[In, Out]: the transpose of a PyTorch weight, so that the forward pass is the plain product.
+ * @param weight float32[In, Out]: the transpose of a PyTorch weight, so that the forward pass is the plain product. Or a
+ * held weight of that shape, which has no gradient.
  * @throws ShapeError if sizes do not fit.
  */
 export function linear<T extends tf.Tensor>(
   x: T,
-  weight: tf.Tensor,
+  weight: tf.Tensor | HeldWeight,
   { bias, activation, residual }: LinearOptions = {},
 ): T {
   const [inSize, outSize] = weight.shape;
-  if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== inSize) {
+  if (weight.shape.length !== 2 || x.rank === 0 || x.shape.at(-1) !== inSize) {
     throw new ShapeError({
       component: 'linear',
       expected: `x of [..., ${inSize}] for a weight of [In, Out]`,
@@ -74,6 +62,7 @@ export function linear<T extends tf.Tensor>(
   }
   checkShape('a bias', bias, [outSize!]);
   checkShape('a residual', residual, [...x.shape.slice(0, -1), outSize!]);
+  if ('packed' in weight) return heldLinear(x, weight, { bias, activation, residual });
   // Only the last size changes.
   return apply({ x, weight, bias, residual }, { activation }) as T;
 }

@@ -40,7 +40,7 @@ export interface PolicyDefaults {
  *
  * @param component what messages call the policy: `stage 'align'.policy`.
  * @throws FreezePolicyError for a parameter without a pattern, a pattern that decides nothing, or a policy that
- * trains nothing.
+ * trains nothing or a parameter that is not held as float32.
  * @throws ConfigError for a learning rate, scale or weight decay that is negative or not finite.
  */
 export function resolvePolicy(
@@ -67,6 +67,8 @@ export function resolvePolicy(
       continue;
     }
     rule.decides++;
+    if (rule.action.kind === 'trained' && parameter.type !== 'float32')
+      throw heldParameter(component, path, parameter);
     decided.push({ path, parameter, learning: learning(rule.action, parameter, defaults) });
   }
   if (unmatched.length > 0) throw unmatchedParameters(component, unmatched);
@@ -149,6 +151,15 @@ function unmatchedParameters(component: string, paths: readonly string[]): Freez
     expected: 'a pattern for every parameter',
     actual: `none for ${shown}${paths.length > 3 ? ` and ${paths.length - 3} more` : ''}`,
     hint: "End the policy with ['**', frozen] or ['**', trained()] to decide for all others.",
+  });
+}
+
+function heldParameter(component: string, path: string, { type }: Parameter): FreezePolicyError {
+  return new FreezePolicyError({
+    component,
+    expected: 'trained parameters to be held as float32',
+    actual: `${path}, held as ${type}`,
+    hint: "Freeze it, or go back with holdWeights(module, 'float32').",
   });
 }
 
