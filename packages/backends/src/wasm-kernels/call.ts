@@ -15,8 +15,10 @@ export interface Call<I, A> {
   address(tensor: tf.TensorInfo): number;
   /** Where the right side of a product with `rows` rows is to be read: a packed copy, if one is kept. */
   right(side: { tensor: tf.TensorInfo; n: number; k: number; transpose: boolean }, rows: number): Right;
-  /** A new float32 tensor, with undefined content. */
-  output(shape: readonly number[]): tf.TensorInfo;
+  /** A new tensor, with undefined content. */
+  output(shape: readonly number[], dtype?: 'float32' | 'int32'): tf.TensorInfo;
+  /** The memory of a tensor; the view goes stale with the next allocation. */
+  bytes(tensor: tf.TensorInfo): Uint8Array;
   /**
    * Where the new values of a variable go: in its own place, as the same data once more, or in a new tensor if anything
    * else holds its data, such as a clone or a tape, which must never change.
@@ -40,18 +42,22 @@ export interface WasmKernel {
 /**
  * Wraps `run` as a tfjs kernel. The op layer is the only caller, so inputs and attributes are what its kernel of this
  * name documents.
+ *
+ * @param integers names of the inputs that are int32, not float32
  */
 export function wasmKernel<I, A>(
   kernelName: WasmKernel['kernelName'],
   reason: string,
   run: (call: Call<I, A>) => tf.TensorInfo | tf.TensorInfo[],
+  integers: readonly string[] = [],
 ): WasmKernel {
   const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
     for (const [name, tensor] of Object.entries(inputs)) {
-      if (tensor && tensor.dtype !== 'float32') {
+      const dtype = integers.includes(name) ? 'int32' : 'float32';
+      if (tensor && tensor.dtype !== dtype) {
         throw new BackendError({
           component: `${kernelName} on wasm`,
-          expected: `${name} of float32`,
+          expected: `${name} of ${dtype}`,
           actual: tensor.dtype,
         });
       }
@@ -67,7 +73,11 @@ export function wasmKernel<I, A>(
         const { memoryOffset } = wasm.dataIdMap.get(dataId);
         return packedWeights(wasm, sideModule(wasm)).find({ ...side, dataId, address: memoryOffset }, rows);
       },
-      output: (shape) => wasm.makeOutput([...shape], 'float32'),
+      output: (shape, dtype = 'float32') => wasm.makeOutput([...shape], dtype),
+      bytes: (tensor) => {
+        const { buffer, byteOffset, byteLength } = wasm.typedArrayFromHeap(tensor);
+        return new Uint8Array(buffer, byteOffset, byteLength);
+      },
       overwrite: ({ dataId, shape, dtype }) => {
         if (wasm.refCount(dataId) > 1) return wasm.makeOutput([...shape], dtype);
         wasm.incRef(dataId);

@@ -18,6 +18,10 @@ it('says what it registered, and changes nothing when called again', async () =>
   expect(registered.map(({ kernelName }) => kernelName)).toEqual([
     'mmllm/MatMul',
     'mmllm/Linear',
+    'mmllm/HoldWeight',
+    'mmllm/HeldLinear',
+    'mmllm/HeldLinearGrad',
+    'mmllm/HeldRows',
     'mmllm/Attention',
     'mmllm/AttentionGrad',
     'mmllm/Activate',

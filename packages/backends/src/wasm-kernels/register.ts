@@ -4,6 +4,7 @@ import { activateGradKernel, activateKernel } from './activate';
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
 import type { WasmKernel } from './call';
+import { heldKernels } from './held';
 import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from './layer-norm';
 import { linearKernel } from './linear';
 import { matmulKernel } from './matmul';
@@ -13,6 +14,7 @@ import { sumOfSquaresKernel } from './sum-of-squares';
 const KERNELS: readonly WasmKernel[] = [
   matmulKernel,
   linearKernel,
+  ...heldKernels,
   attentionKernel,
   attentionGradKernel,
   activateKernel,

@@ -61,6 +61,36 @@ export interface Exports {
   ): void;
   sumOfSquaresScratch(n: number): number;
   sumOfSquares(x: number, n: number, out: number, scratch: number): void;
+  heldBytes(type: number, outputs: number, inputs: number): number;
+  heldScratch(type: number, inputs: number, m: number): number;
+  heldLinear(
+    type: number,
+    held: number,
+    outputs: number,
+    inputs: number,
+    x: number,
+    m: number,
+    ...rest: [
+      bias: number,
+      y: number,
+      activation: number,
+      residual: number,
+      activated: number,
+      scratch: number,
+    ]
+  ): void;
+  heldGradient(
+    type: number,
+    held: number,
+    outputs: number,
+    inputs: number,
+    dy: number,
+    m: number,
+    dx: number,
+    scratch: number,
+  ): void;
+  heldRowScratch(inputs: number): number;
+  heldRow(type: number, held: number, inputs: number, row: number, to: number, scratch: number): void;
   matmulScratch(m: number, n: number, k: number): number;
   matmul(
     a: number,
