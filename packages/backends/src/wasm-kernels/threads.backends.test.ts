@@ -92,6 +92,22 @@ describe('threads', () => {
     }
   });
 
+  it('stay right while the memory grows', async () => {
+    const kept: tf.Tensor[] = [];
+    for (let i = 0; i < 30; i++) {
+      kept.push(tf.zeros([500_000 + i]));
+      if (i % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await expectSameBits(
+        (a, b) => matmul(a!, b!),
+        [
+          [13, 515],
+          [515, 1026],
+        ],
+      );
+    }
+    tf.dispose(kept);
+  });
+
   it.each([0, -1, 1.5, Number.NaN])('are refused in a number of %d', async (threads) => {
     await expect(startBackend({ backend: 'wasm', threads })).rejects.toThrow(
       `backends.threads: expected a positive whole number, got ${threads}.`,
