@@ -5,4 +5,4 @@ export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-nor
 export { matmul, matmulScratch, packedBytes, packRight } from './matmul';
 export { attach, initialize, STATE_SIZE } from './state';
 export { sumOfSquares, sumOfSquaresScratch } from './sum-of-squares';
-export { awaitJob, joinJob, setThreads, splitFrom } from './threads';
+export { awaitJob, forgetSleepers, joinJob, setThreads, splitFrom } from './threads';

@@ -43,9 +43,12 @@ export function clearThreads(): void {
 
 /** @param count threads that may work at once, the main one included */
 export function setThreads(count: i32): void {
-  // Those who slept may be gone.
-  store<i32>(block + SLEEPING, 0);
   store<i32>(block + THREADS, count);
+}
+
+/** To be called before a new pool starts: helpers of the last one that slept will never wake. */
+export function forgetSleepers(): void {
+  store<i32>(block + SLEEPING, 0);
 }
 
 /** For tests, which split small work. */

@@ -7,6 +7,7 @@ export interface Exports {
   STATE_SIZE: WebAssembly.Global;
   initialize(state: number): void;
   setThreads(count: number): void;
+  forgetSleepers(): void;
   splitFrom(work: number): void;
   activate(kind: number, from: number, to: number, n: number): void;
   activationGradient(kind: number, dy: number, x: number, dx: number, n: number): void;
@@ -188,6 +189,7 @@ export const sideModule = (backend: BackendWasm, variant: Variant = bestVariant(
 export function startPool(backend: BackendWasm, count: number): ThreadPool | undefined {
   const { kernels, shared } = instanceIn(backend, bestVariant());
   if (count === 1 || !isShared(shared.memory)) return undefined;
+  kernels.forgetSleepers();
   const pool = startThreads(shared, count);
   kernels.setThreads(count);
   return {
