@@ -1,4 +1,4 @@
-export { activate, activationGradient } from './activations';
+export { activate, activationGradient, gated, gatedGradient } from './activate';
 export { adamw } from './adamw';
 export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
 export { CONSTANTS_SIZE, initialize } from './constants';
