@@ -38,7 +38,7 @@ export interface Activation {
   slope(x: v128, core: v128): v128;
 }
 
-function sigmoid(x: v128): v128 {
+export function sigmoid(x: v128): v128 {
   const one = v128.load(constants(), ONE);
   return f32x4.div(one, f32x4.add(one, positiveExp(f32x4.neg(x))));
 }

@@ -2,5 +2,17 @@ export { activate, activationGradient, gated, gatedGradient } from './activate';
 export { adamw } from './adamw';
 export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
 export { CONSTANTS_SIZE, initialize } from './constants';
-export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-norm';
+export { crossEntropy, crossEntropyGradient } from './cross-entropy';
+export { gainGradient } from './gain-gradient';
+export { layerNorm, layerNormGradient } from './layer-norm';
+export { logSumExp, logSumExpGradient } from './log-sum-exp';
 export { matmul, matmulScratch } from './matmul';
+export {
+  sigmoidPairGradient,
+  sigmoidPairLoss,
+  softCrossEntropy,
+  softCrossEntropyGradient,
+} from './pair-losses';
+export { rmsNorm, rmsNormGradient } from './rms-norm';
+export { rope } from './rope';
+export { columnSums, gatherRows, scatterRows } from './rows';

@@ -1,0 +1,108 @@
+/**
+ * Root-mean-square normalisation over rows of `width` floats by `offset + gain` (Zhang & Sennrich, arXiv:1910.07467),
+ * and the gradient of its input.
+ */
+import { squaredDeviations } from './reductions';
+import { lanesSum, loadSome, madd, storeSome } from './vector';
+
+function rmsNormRows(
+  x: usize,
+  gain: usize,
+  offset: f32,
+  eps: f32,
+  width: i32,
+  out: usize,
+  inverses: usize,
+  from: i32,
+  to: i32,
+): void {
+  const offsets = f32x4.splat(offset);
+  for (let r = from; r < to; r++) {
+    const row = (<usize>r * <usize>width) << 2;
+    const inverse = <f32>1 / sqrt<f32>(squaredDeviations(x + row, width, 0) / <f32>width + eps);
+    const scale = f32x4.splat(inverse);
+    for (let i = 0; i < width; i += 4) {
+      const at = (<usize>i) << 2;
+      const factor = f32x4.add(loadSome(gain + at, width - i), offsets);
+      const scaled = f32x4.mul(f32x4.mul(loadSome(x + row + at, width - i), scale), factor);
+      storeSome(out + row + at, scaled, width - i);
+    }
+    store<f32>(inverses + ((<usize>r) << 2), inverse);
+  }
+}
+
+/** The normalised rows, and 1 / √(mean(x²) + eps) of each. */
+export function rmsNorm(
+  x: usize,
+  gain: usize,
+  offset: f32,
+  eps: f32,
+  rows: i32,
+  width: i32,
+  out: usize,
+  inverses: usize,
+): void {
+  rmsNormRows(x, gain, offset, eps, width, out, inverses, 0, rows);
+}
+
+/** Σ dy · (offset + gain) · x of one row. */
+function weightedProduct(dy: usize, x: usize, gain: usize, offset: v128, width: i32): f32 {
+  let a = f32x4.splat(0);
+  let b = a;
+  let i = 0;
+  for (; i + 8 <= width; i += 8) {
+    const at = (<usize>i) << 2;
+    const g0 = f32x4.mul(v128.load(dy + at), f32x4.add(v128.load(gain + at), offset));
+    const g1 = f32x4.mul(v128.load(dy + at, 16), f32x4.add(v128.load(gain + at, 16), offset));
+    a = madd(g0, v128.load(x + at), a);
+    b = madd(g1, v128.load(x + at, 16), b);
+  }
+  for (; i < width; i += 4) {
+    const at = (<usize>i) << 2;
+    const g = f32x4.mul(loadSome(dy + at, width - i), f32x4.add(loadSome(gain + at, width - i), offset));
+    a = madd(g, loadSome(x + at, width - i), a);
+  }
+  return lanesSum(f32x4.add(a, b));
+}
+
+/** `dx = (g − x · mean(g·x)/rms²) / rms` with `g = dy · (offset + gain)`. */
+function rmsNormGradientRows(
+  dy: usize,
+  x: usize,
+  gain: usize,
+  inverses: usize,
+  offset: f32,
+  width: i32,
+  dx: usize,
+  from: i32,
+  to: i32,
+): void {
+  const offsets = f32x4.splat(offset);
+  for (let r = from; r < to; r++) {
+    const row = (<usize>r * <usize>width) << 2;
+    const inverse = load<f32>(inverses + ((<usize>r) << 2));
+    const product = weightedProduct(dy + row, x + row, gain, offsets, width);
+    const along = f32x4.splat((product * inverse * inverse) / <f32>width);
+    const scale = f32x4.splat(inverse);
+    for (let i = 0; i < width; i += 4) {
+      const at = (<usize>i) << 2;
+      const factor = f32x4.add(loadSome(gain + at, width - i), offsets);
+      const g = f32x4.mul(loadSome(dy + row + at, width - i), factor);
+      const rest = f32x4.sub(g, f32x4.mul(loadSome(x + row + at, width - i), along));
+      storeSome(dx + row + at, f32x4.mul(rest, scale), width - i);
+    }
+  }
+}
+
+export function rmsNormGradient(
+  dy: usize,
+  x: usize,
+  gain: usize,
+  inverses: usize,
+  offset: f32,
+  rows: i32,
+  width: i32,
+  dx: usize,
+): void {
+  rmsNormGradientRows(dy, x, gain, inverses, offset, width, dx, 0, rows);
+}

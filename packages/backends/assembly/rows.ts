@@ -1,0 +1,72 @@
+/** Rows of `width` floats: taken by an index, added up by one, and summed over. */
+import { loadSome, storeSome } from './vector';
+
+function gatherRange(x: usize, index: usize, width: i32, out: usize, from: i32, to: i32): void {
+  const bytes = (<usize>width) << 2;
+  for (let r = from; r < to; r++) {
+    const row = load<i32>(index + ((<usize>r) << 2));
+    const at = out + <usize>r * bytes;
+    if (row < 0) memory.fill(at, 0, bytes);
+    else memory.copy(at, x + <usize>row * bytes, bytes);
+  }
+}
+
+/** `out[r] = x[index[r]]`, zeros for a negative index. */
+export function gatherRows(x: usize, index: usize, rows: i32, width: i32, out: usize): void {
+  gatherRange(x, index, width, out, 0, rows);
+}
+
+/** `to += from` for `n` floats. */
+function addTo(to: usize, from: usize, n: i32): void {
+  for (let i = 0; i < n; i += 4) {
+    const at = (<usize>i) << 2;
+    storeSome(to + at, f32x4.add(loadSome(to + at, n - i), loadSome(from + at, n - i)), n - i);
+  }
+}
+
+/**
+ * Rows `from` to `to` of the sums. Parts are rows of the result and not columns: most of the work is to clear it, one
+ * block each, and every part adds the rows that are its own in their order, so the sums are the same for any number.
+ */
+function scatterRange(dy: usize, index: usize, rows: i32, width: i32, out: usize, from: i32, to: i32): void {
+  const bytes = (<usize>width) << 2;
+  memory.fill(out + <usize>from * bytes, 0, <usize>(to - from) * bytes);
+  for (let r = 0; r < rows; r++) {
+    const row = load<i32>(index + ((<usize>r) << 2));
+    if (row >= from && row < to) addTo(out + <usize>row * bytes, dy + <usize>r * bytes, width);
+  }
+}
+
+/** `out[v] = Σ dy[r]` over the rows with `index[r] = v`, for `size` rows of the result. */
+export function scatterRows(dy: usize, index: usize, rows: i32, width: i32, size: i32, out: usize): void {
+  scatterRange(dy, index, rows, width, out, 0, size);
+}
+
+/** Columns `from` to `to` of the sums over rows, four rows at a time. */
+function columnSumsRange(x: usize, rows: i32, width: i32, out: usize, from: i32, to: i32): void {
+  memory.fill(out + ((<usize>from) << 2), 0, (<usize>(to - from)) << 2);
+  const step = (<usize>width) << 2;
+  let r = 0;
+  for (; r + 4 <= rows; r += 4) {
+    const x1 = x + step;
+    const x2 = x1 + step;
+    const x3 = x2 + step;
+    for (let i = from; i < to; i += 4) {
+      const at = (<usize>i) << 2;
+      const n = to - i;
+      const first = f32x4.add(loadSome(x + at, n), loadSome(x1 + at, n));
+      const second = f32x4.add(loadSome(x2 + at, n), loadSome(x3 + at, n));
+      storeSome(out + at, f32x4.add(loadSome(out + at, n), f32x4.add(first, second)), n);
+    }
+    x = x3 + step;
+  }
+  for (; r < rows; r++) {
+    addTo(out + ((<usize>from) << 2), x + ((<usize>from) << 2), to - from);
+    x += step;
+  }
+}
+
+/** `out = Σ over rows of x`. */
+export function columnSums(x: usize, rows: i32, width: i32, out: usize): void {
+  columnSumsRange(x, rows, width, out, 0, width);
+}
