@@ -82,6 +82,18 @@ function gatedSlope(x: v128, s: v128, innerSlope: v128): v128 {
   return madd(factor, innerSlope, s);
 }
 
+export class Identity implements Activation {
+  @inline core(x: v128): v128 {
+    return x;
+  }
+  @inline value(x: v128, _core: v128): v128 {
+    return x;
+  }
+  @inline slope(_x: v128, _core: v128): v128 {
+    return v128.load(constants(), ONE);
+  }
+}
+
 export class Gelu implements Activation {
   @inline core(x: v128): v128 {
     return exp(f32x4.neg(f32x4.mul(f32x4.mul(x, x), v128.load(constants(), HALF))));

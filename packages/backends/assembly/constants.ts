@@ -40,7 +40,7 @@ export const E2: usize = 512;
 export const E1: usize = 528;
 
 /** Bytes of the table of constants. */
-export const CONSTANTS_SIZE: i32 = 544;
+export const CONSTANTS_SIZE: usize = 544;
 
 export function constants(): usize {
   return table;
@@ -50,9 +50,13 @@ function put(at: usize, value: f32): void {
   v128.store(table + at, f32x4.splat(value));
 }
 
-/** Fills the table at `memory`, which stays the module's. To be called once, before anything else. */
-export function initialize(memory: usize): void {
+/** Says where the table is. */
+export function attachConstants(memory: usize): void {
   table = memory;
+}
+
+/** Fills the table. */
+export function fillConstants(): void {
   // Below it a float32 exponential is subnormal, above it the exponent overflows.
   put(LOWEST, -87.33654);
   put(HIGHEST, 88.37626);

@@ -1,5 +1,7 @@
 /** Cross-entropy straight from logits of `width` classes; the probabilities exist only as the gradient is written. */
-import { expOf, logSumExpOf, weigh } from './log-sum-exp';
+import { CROSS_ENTROPY, CROSS_ENTROPY_GRADIENT } from './jobs';
+import { COST, expOf, logSumExpOf, weigh } from './log-sum-exp';
+import { argument, begin, first, floatArgument, launch, partsFor, put, putFloat } from './threads';
 
 function crossEntropyRows(
   logits: usize,
@@ -42,10 +44,32 @@ export function crossEntropy(
   sums: usize,
   loss: usize,
 ): void {
-  crossEntropyRows(logits, targets, weights, width, losses, sums, 0, rows);
+  begin(CROSS_ENTROPY);
+  put(logits);
+  put(targets);
+  put(weights);
+  put(<usize>rows);
+  put(<usize>width);
+  put(losses);
+  put(sums);
+  launch(partsFor(COST * <f64>rows * <f64>width));
   let total: f64 = 0;
   for (const end = losses + ((<usize>rows) << 2); losses < end; losses += 4) total += load<f32>(losses);
   store<f32>(loss, <f32>total);
+}
+
+export function crossEntropyPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(3);
+  crossEntropyRows(
+    argument(0),
+    argument(1),
+    argument(2),
+    <i32>argument(4),
+    argument(5),
+    argument(6),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }
 
 function crossEntropyGradientRows(
@@ -85,5 +109,29 @@ export function crossEntropyGradient(
   width: i32,
   out: usize,
 ): void {
-  crossEntropyGradientRows(logits, targets, weights, sums, dy, width, out, 0, rows);
+  begin(CROSS_ENTROPY_GRADIENT);
+  put(logits);
+  put(targets);
+  put(weights);
+  put(sums);
+  putFloat(dy);
+  put(<usize>rows);
+  put(<usize>width);
+  put(out);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function crossEntropyGradientPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(5);
+  crossEntropyGradientRows(
+    argument(0),
+    argument(1),
+    argument(2),
+    argument(3),
+    floatArgument(4),
+    <i32>argument(6),
+    argument(7),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }

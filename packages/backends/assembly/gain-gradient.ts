@@ -1,4 +1,9 @@
+import { GAIN_GRADIENT } from './jobs';
+import { argument, begin, first, launch, partsFor, put } from './threads';
 import { loadSome, storeSome } from './vector';
+
+/** Work for each float. */
+const COST: f64 = 8;
 
 /** Columns `from` to `to` of `dGain = Σ over rows of dy · (x − mean) / σ`; without `means` they are zero. */
 function gainGradientColumns(
@@ -39,5 +44,28 @@ export function gainGradient(
   width: i32,
   dGain: usize,
 ): void {
-  gainGradientColumns(dy, x, means, inverses, rows, width, dGain, 0, width);
+  begin(GAIN_GRADIENT);
+  put(dy);
+  put(x);
+  put(means);
+  put(inverses);
+  put(<usize>rows);
+  put(<usize>width);
+  put(dGain);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function gainGradientPart(part: i32, parts: i32): void {
+  const width = <i32>argument(5);
+  gainGradientColumns(
+    argument(0),
+    argument(1),
+    argument(2),
+    argument(3),
+    <i32>argument(4),
+    width,
+    argument(6),
+    first(width, part, parts, 16),
+    first(width, part + 1, parts, 16),
+  );
 }

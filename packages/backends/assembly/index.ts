@@ -1,12 +1,11 @@
 export { activate, activationGradient, gated, gatedGradient } from './activate';
 export { adamw } from './adamw';
 export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
-export { CONSTANTS_SIZE, initialize } from './constants';
 export { crossEntropy, crossEntropyGradient } from './cross-entropy';
 export { gainGradient } from './gain-gradient';
 export { layerNorm, layerNormGradient } from './layer-norm';
 export { logSumExp, logSumExpGradient } from './log-sum-exp';
-export { matmul, matmulScratch } from './matmul';
+export { matmul, matmulScratch, packedBytes, packRight } from './matmul';
 export {
   sigmoidPairGradient,
   sigmoidPairLoss,
@@ -16,3 +15,6 @@ export {
 export { rmsNorm, rmsNormGradient } from './rms-norm';
 export { rope } from './rope';
 export { columnSums, gatherRows, scatterRows } from './rows';
+export { attach, initialize, STATE_SIZE } from './state';
+export { sumOfSquares, sumOfSquaresScratch } from './sum-of-squares';
+export { help, setThreads, splitFrom } from './threads';

@@ -1,6 +1,11 @@
 /** Layer normalisation over rows of `width` floats (Ba et al., arXiv:1607.06450), and the gradient of its input. */
+import { LAYER_NORM, LAYER_NORM_GRADIENT } from './jobs';
 import { squaredDeviations, sum } from './reductions';
+import { argument, begin, first, floatArgument, launch, partsFor, put, putFloat } from './threads';
 import { lanesSum } from './vector';
+
+/** Work for each float. */
+const COST: f64 = 10;
 
 /** `(x − mean) · inverse · gain + bias` for one row; `bias` may be 0. */
 function scaleRow(x: usize, gain: usize, bias: usize, width: i32, mean: f32, inverse: f32, out: usize): void {
@@ -52,7 +57,33 @@ export function layerNorm(
   means: usize,
   inverses: usize,
 ): void {
-  layerNormRows(x, gain, bias, eps, width, out, means, inverses, 0, rows);
+  begin(LAYER_NORM);
+  put(x);
+  put(gain);
+  put(bias);
+  putFloat(eps);
+  put(<usize>rows);
+  put(<usize>width);
+  put(out);
+  put(means);
+  put(inverses);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function layerNormPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(4);
+  layerNormRows(
+    argument(0),
+    argument(1),
+    argument(2),
+    floatArgument(3),
+    <i32>argument(5),
+    argument(6),
+    argument(7),
+    argument(8),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }
 
 /** `dx = (g − mean(g) − c · mean(g·c)/σ²) / σ` with `g = dy · gain` and `c = x − mean(x)`, for one row. */
@@ -120,5 +151,29 @@ export function layerNormGradient(
   width: i32,
   dx: usize,
 ): void {
-  layerNormGradientRows(dy, x, means, inverses, gain, width, dx, 0, rows);
+  begin(LAYER_NORM_GRADIENT);
+  put(dy);
+  put(x);
+  put(means);
+  put(inverses);
+  put(gain);
+  put(<usize>rows);
+  put(<usize>width);
+  put(dx);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function layerNormGradientPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(5);
+  layerNormGradientRows(
+    argument(0),
+    argument(1),
+    argument(2),
+    argument(3),
+    argument(4),
+    <i32>argument(6),
+    argument(7),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }

@@ -1,6 +1,11 @@
 /** The log of a sum of exponentials over rows, and what is made of it. */
 import { exp, log } from './exponential';
+import { LOG_SUM_EXP, LOG_SUM_EXP_GRADIENT } from './jobs';
+import { argument, begin, first, launch, partsFor, put } from './threads';
 import { lanesMax, lanesSum } from './vector';
+
+/** Work for each float, an exponential above all. */
+export const COST: f64 = 25;
 
 /** Floats of a row that are read twice, for their maximum and for their exponentials, while they are in the cache. */
 const CHUNK: i32 = 2048;
@@ -83,7 +88,18 @@ function logSumExpRows(x: usize, width: i32, out: usize, from: i32, to: i32): vo
 
 /** log Σ exp of every row of `width` floats. */
 export function logSumExp(x: usize, rows: i32, width: i32, out: usize): void {
-  logSumExpRows(x, width, out, 0, rows);
+  begin(LOG_SUM_EXP);
+  put(x);
+  put(<usize>rows);
+  put(<usize>width);
+  put(out);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function logSumExpPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(1);
+  const from = first(rows, part, parts);
+  logSumExpRows(argument(0), <i32>argument(2), argument(3), from, first(rows, part + 1, parts));
 }
 
 function logSumExpGradientRows(
@@ -105,5 +121,25 @@ function logSumExpGradientRows(
 
 /** `dx = softmax(x) · dy` from the results `sums`; zeros for a row whose result is infinite. */
 export function logSumExpGradient(dy: usize, x: usize, sums: usize, rows: i32, width: i32, dx: usize): void {
-  logSumExpGradientRows(dy, x, sums, width, dx, 0, rows);
+  begin(LOG_SUM_EXP_GRADIENT);
+  put(dy);
+  put(x);
+  put(sums);
+  put(<usize>rows);
+  put(<usize>width);
+  put(dx);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function logSumExpGradientPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(3);
+  logSumExpGradientRows(
+    argument(0),
+    argument(1),
+    argument(2),
+    <i32>argument(4),
+    argument(5),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }

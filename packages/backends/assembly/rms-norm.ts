@@ -2,8 +2,13 @@
  * Root-mean-square normalisation over rows of `width` floats by `offset + gain` (Zhang & Sennrich, arXiv:1910.07467),
  * and the gradient of its input.
  */
+import { RMS_NORM, RMS_NORM_GRADIENT } from './jobs';
 import { squaredDeviations } from './reductions';
+import { argument, begin, first, floatArgument, launch, partsFor, put, putFloat } from './threads';
 import { lanesSum, loadSome, madd, storeSome } from './vector';
+
+/** Work for each float. */
+const COST: f64 = 10;
 
 function rmsNormRows(
   x: usize,
@@ -42,7 +47,31 @@ export function rmsNorm(
   out: usize,
   inverses: usize,
 ): void {
-  rmsNormRows(x, gain, offset, eps, width, out, inverses, 0, rows);
+  begin(RMS_NORM);
+  put(x);
+  put(gain);
+  putFloat(offset);
+  putFloat(eps);
+  put(<usize>rows);
+  put(<usize>width);
+  put(out);
+  put(inverses);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function rmsNormPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(4);
+  rmsNormRows(
+    argument(0),
+    argument(1),
+    floatArgument(2),
+    floatArgument(3),
+    <i32>argument(5),
+    argument(6),
+    argument(7),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }
 
 /** Σ dy · (offset + gain) · x of one row. */
@@ -104,5 +133,29 @@ export function rmsNormGradient(
   width: i32,
   dx: usize,
 ): void {
-  rmsNormGradientRows(dy, x, gain, inverses, offset, width, dx, 0, rows);
+  begin(RMS_NORM_GRADIENT);
+  put(dy);
+  put(x);
+  put(gain);
+  put(inverses);
+  putFloat(offset);
+  put(<usize>rows);
+  put(<usize>width);
+  put(dx);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function rmsNormGradientPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(5);
+  rmsNormGradientRows(
+    argument(0),
+    argument(1),
+    argument(2),
+    argument(3),
+    floatArgument(4),
+    <i32>argument(6),
+    argument(7),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }

@@ -2,7 +2,12 @@
  * Rotary position embedding (Su et al., arXiv:2104.09864): each pair of dimensions (a, b) of each head becomes
  * (a·cos − b·sin, b·cos + a·sin).
  */
+import { ROPE } from './jobs';
+import { argument, begin, first, launch, partsFor, put } from './threads';
 import { loadSome, storeSome } from './vector';
+
+/** Work for each float. */
+const COST: f64 = 8;
 
 /** The pairs (i, i + pairs) of one head. */
 function turnHalves(x: usize, cos: usize, sin: usize, sign: v128, pairs: i32, out: usize): void {
@@ -84,5 +89,35 @@ export function rope(
   inverse: bool,
   out: usize,
 ): void {
-  ropeRows(x, cos, sin, tableRows, heads, headSize, pairs, interleaved, inverse, out, 0, rows);
+  begin(ROPE);
+  put(x);
+  put(cos);
+  put(sin);
+  put(<usize>rows);
+  put(<usize>tableRows);
+  put(<usize>heads);
+  put(<usize>headSize);
+  put(<usize>pairs);
+  put(<usize>interleaved);
+  put(<usize>inverse);
+  put(out);
+  launch(partsFor(COST * <f64>rows * <f64>(heads * headSize)));
+}
+
+export function ropePart(part: i32, parts: i32): void {
+  const rows = <i32>argument(3);
+  ropeRows(
+    argument(0),
+    argument(1),
+    argument(2),
+    <i32>argument(4),
+    <i32>argument(5),
+    <i32>argument(6),
+    <i32>argument(7),
+    argument(8) !== 0,
+    argument(9) !== 0,
+    argument(10),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }

@@ -1,5 +1,10 @@
 /** Rows of `width` floats: taken by an index, added up by one, and summed over. */
-import { loadSome, storeSome } from './vector';
+import { COLUMN_SUMS, GATHER, SCATTER } from './jobs';
+import { argument, begin, first, launch, partsFor, put } from './threads';
+import { addTo, loadSome, storeSome } from './vector';
+
+/** Work for each float that is moved. */
+const COST: f64 = 4;
 
 function gatherRange(x: usize, index: usize, width: i32, out: usize, from: i32, to: i32): void {
   const bytes = (<usize>width) << 2;
@@ -13,15 +18,19 @@ function gatherRange(x: usize, index: usize, width: i32, out: usize, from: i32, 
 
 /** `out[r] = x[index[r]]`, zeros for a negative index. */
 export function gatherRows(x: usize, index: usize, rows: i32, width: i32, out: usize): void {
-  gatherRange(x, index, width, out, 0, rows);
+  begin(GATHER);
+  put(x);
+  put(index);
+  put(<usize>rows);
+  put(<usize>width);
+  put(out);
+  launch(partsFor(COST * <f64>rows * <f64>width));
 }
 
-/** `to += from` for `n` floats. */
-function addTo(to: usize, from: usize, n: i32): void {
-  for (let i = 0; i < n; i += 4) {
-    const at = (<usize>i) << 2;
-    storeSome(to + at, f32x4.add(loadSome(to + at, n - i), loadSome(from + at, n - i)), n - i);
-  }
+export function gatherPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(2);
+  const from = first(rows, part, parts);
+  gatherRange(argument(0), argument(1), <i32>argument(3), argument(4), from, first(rows, part + 1, parts));
 }
 
 /**
@@ -39,7 +48,27 @@ function scatterRange(dy: usize, index: usize, rows: i32, width: i32, out: usize
 
 /** `out[v] = Σ dy[r]` over the rows with `index[r] = v`, for `size` rows of the result. */
 export function scatterRows(dy: usize, index: usize, rows: i32, width: i32, size: i32, out: usize): void {
-  scatterRange(dy, index, rows, width, out, 0, size);
+  begin(SCATTER);
+  put(dy);
+  put(index);
+  put(<usize>rows);
+  put(<usize>width);
+  put(<usize>size);
+  put(out);
+  launch(partsFor(COST * <f64>size * <f64>width));
+}
+
+export function scatterPart(part: i32, parts: i32): void {
+  const size = <i32>argument(4);
+  scatterRange(
+    argument(0),
+    argument(1),
+    <i32>argument(2),
+    <i32>argument(3),
+    argument(5),
+    first(size, part, parts),
+    first(size, part + 1, parts),
+  );
 }
 
 /** Columns `from` to `to` of the sums over rows, four rows at a time. */
@@ -68,5 +97,16 @@ function columnSumsRange(x: usize, rows: i32, width: i32, out: usize, from: i32,
 
 /** `out = Σ over rows of x`. */
 export function columnSums(x: usize, rows: i32, width: i32, out: usize): void {
-  columnSumsRange(x, rows, width, out, 0, width);
+  begin(COLUMN_SUMS);
+  put(x);
+  put(<usize>rows);
+  put(<usize>width);
+  put(out);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function columnSumsPart(part: i32, parts: i32): void {
+  const width = <i32>argument(2);
+  const from = first(width, part, parts, 16);
+  columnSumsRange(argument(0), <i32>argument(1), width, argument(3), from, first(width, part + 1, parts, 16));
 }

@@ -33,3 +33,11 @@ export function storeSome(to: usize, x: v128, count: i32): void {
   if (count > 1) v128.store_lane<f32>(to, x, 1, 4);
   if (count > 2) v128.store_lane<f32>(to, x, 2, 8);
 }
+
+/** `to += from` for `n` floats. */
+export function addTo(to: usize, from: usize, n: i32): void {
+  for (let i = 0; i < n; i += 4) {
+    const at = (<usize>i) << 2;
+    storeSome(to + at, f32x4.add(loadSome(to + at, n - i), loadSome(from + at, n - i)), n - i);
+  }
+}

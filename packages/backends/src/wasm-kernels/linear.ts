@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { type Activation, activationNumber } from './activation-names';
+import { type Activation, activationNumber, NO_ACTIVATION } from './activation-names';
 import { sizeOf, wasmKernel } from './call';
 
 interface LinearInputs {
@@ -23,12 +23,26 @@ export const linearKernel = wasmKernel<LinearInputs, { activation?: Activation }
     const activated = activation && output(out.shape);
     if (m * n > 0) {
       withScratch(kernels.matmulScratch(m, n, k), (scratch) => {
-        const from = bias ? address(bias) : 0;
-        kernels.matmul(address(x), 0, 0, address(weight), 0, 0, from, address(out), 1, m, n, k, scratch);
+        kernels.matmul(
+          address(x),
+          0,
+          0,
+          address(weight),
+          0,
+          0,
+          bias ? address(bias) : 0,
+          address(out),
+          1,
+          m,
+          n,
+          k,
+          activation ? activationNumber(activation) : NO_ACTIVATION,
+          0,
+          activated ? address(activated) : 0,
+          scratch,
+        );
       });
     }
-    if (!activation || !activated) return out;
-    kernels.activate(activationNumber(activation), address(out), address(activated), m * n);
-    return [activated, out];
+    return activated ? [activated, out] : out;
   },
 );

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
+import { NO_ACTIVATION } from './activation-names';
 import { wasmKernel } from './call';
 
 interface MatmulInputs {
@@ -41,6 +42,9 @@ export const matmulKernel = wasmKernel<MatmulInputs, MatmulAttrs>(
         rows,
         n,
         k!,
+        NO_ACTIVATION,
+        0,
+        0,
         scratch,
       );
     });
