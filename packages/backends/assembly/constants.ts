@@ -57,9 +57,9 @@ export function attachConstants(memory: usize): void {
 
 /** Fills the table. */
 export function fillConstants(): void {
-  // Below it a float32 exponential is subnormal, above it the exponent overflows.
+  // Below the one a float32 exponential is subnormal, above the other infinite.
   put(LOWEST, -87.33654);
-  put(HIGHEST, 88.37626);
+  put(HIGHEST, 88.73);
   put(LOG2E, <f32>Math.LOG2E);
   put(ROUND, 12582912);
   // −ln 2 in two parts; the first has so few bits that its product with an exponent is exact.

@@ -16,8 +16,8 @@ import {
 import { madd } from './vector';
 
 /**
- * eˣ, within 2e-7 of its size. Zero below -87.3, constant above 88.3 (2.4e38), NaN for NaN. `x = n·ln 2 + r`; adding
- * 1.5·2²³ rounds n into the low bits of the mantissa, from where a shift makes it the exponent of 2ⁿ.
+ * eˣ, within 2e-7 of its size. Zero below -87.3, infinite above 88.3, NaN for NaN. `x = n·ln 2 + r`; adding 1.5·2²³
+ * rounds n into the low bits of the mantissa, from where a shift makes it the exponent of 2ⁿ.
  */
 export function exp(x: v128): v128 {
   return v128.andnot(positiveExp(x), f32x4.lt(x, v128.load(constants(), LOWEST)));
@@ -35,8 +35,9 @@ export function positiveExp(x: v128): v128 {
   p = madd(p, r, v128.load(c, C3));
   p = madd(p, r, v128.load(c, C2));
   p = madd(p, r, v128.load(c, C1));
-  const power = i32x4.add(i32x4.shl(shifted, 23), v128.load(c, ONE));
-  return madd(f32x4.mul(p, r), power, power);
+  const one = v128.load(c, ONE);
+  const power = i32x4.add(i32x4.shl(shifted, 23), one);
+  return f32x4.mul(madd(p, r, one), power);
 }
 
 /**

@@ -5,6 +5,10 @@ import { loadSome, storeSome } from './vector';
 /** Work for each float. */
 const COST: f64 = 8;
 
+function plusTerm(sum: v128, dy: v128, x: v128, mean: v128, inverse: v128): v128 {
+  return f32x4.add(sum, f32x4.mul(dy, f32x4.mul(f32x4.sub(x, mean), inverse)));
+}
+
 /** Columns `from` to `to` of `dGain = Σ over rows of dy · (x − mean) / σ`; without `means` they are zero. */
 function gainGradientColumns(
   dy: usize,
@@ -17,17 +21,22 @@ function gainGradientColumns(
   from: i32,
   to: i32,
 ): void {
-  memory.fill(dGain + ((<usize>from) << 2), 0, (<usize>(to - from)) << 2);
+  const begins = (<usize>from) << 2;
+  const rest = (to - from) & 3;
+  const whole = (<usize>(to - rest)) << 2;
+  memory.fill(dGain + begins, 0, (<usize>(to - from)) << 2);
   const step = (<usize>width) << 2;
   for (let r = 0; r < rows; r++) {
     const mean = means ? v128.load_splat<f32>(means + ((<usize>r) << 2)) : f32x4.splat(0);
     const inverse = v128.load_splat<f32>(inverses + ((<usize>r) << 2));
-    for (let i = from; i < to; i += 4) {
-      const at = (<usize>i) << 2;
-      const count = to - i;
-      const normal = f32x4.mul(f32x4.sub(loadSome(x + at, count), mean), inverse);
-      const product = f32x4.mul(loadSome(dy + at, count), normal);
-      storeSome(dGain + at, f32x4.add(loadSome(dGain + at, count), product), count);
+    for (let at = begins; at < whole; at += 16) {
+      const sum = plusTerm(v128.load(dGain + at), v128.load(dy + at), v128.load(x + at), mean, inverse);
+      v128.store(dGain + at, sum);
+    }
+    if (rest > 0) {
+      const before = loadSome(dGain + whole, rest);
+      const sum = plusTerm(before, loadSome(dy + whole, rest), loadSome(x + whole, rest), mean, inverse);
+      storeSome(dGain + whole, sum, rest);
     }
     dy += step;
     x += step;

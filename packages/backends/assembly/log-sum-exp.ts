@@ -62,6 +62,7 @@ export function logSumExpOf(x: usize, n: i32): f32 {
     // Around an infinite maximum all differences would be NaN; so the sum becomes NaN only where there is one.
     sum += exponentials(chunk, count, abs<f32>(max) === Infinity ? 0 : max);
   }
+  if (abs<f32>(max) === Infinity) return F64.isNaN(sum) ? NaN : max;
   return max + f32x4.extract_lane(log(f32x4.splat(<f32>sum)), 0);
 }
 

@@ -10,6 +10,10 @@ import { lanesSum, loadSome, madd, storeSome } from './vector';
 /** Work for each float. */
 const COST: f64 = 10;
 
+function scaled(x: v128, inverse: v128, gain: v128, offset: v128): v128 {
+  return f32x4.mul(f32x4.mul(x, inverse), f32x4.add(gain, offset));
+}
+
 function rmsNormRows(
   x: usize,
   gain: usize,
@@ -22,15 +26,18 @@ function rmsNormRows(
   to: i32,
 ): void {
   const offsets = f32x4.splat(offset);
+  const rest = width & 3;
+  const whole = (<usize>(width - rest)) << 2;
   for (let r = from; r < to; r++) {
     const row = (<usize>r * <usize>width) << 2;
     const inverse = <f32>1 / sqrt<f32>(squaredDeviations(x + row, width, 0) / <f32>width + eps);
     const scale = f32x4.splat(inverse);
-    for (let i = 0; i < width; i += 4) {
-      const at = (<usize>i) << 2;
-      const factor = f32x4.add(loadSome(gain + at, width - i), offsets);
-      const scaled = f32x4.mul(f32x4.mul(loadSome(x + row + at, width - i), scale), factor);
-      storeSome(out + row + at, scaled, width - i);
+    for (let at: usize = 0; at < whole; at += 16) {
+      v128.store(out + row + at, scaled(v128.load(x + row + at), scale, v128.load(gain + at), offsets));
+    }
+    if (rest > 0) {
+      const end = scaled(loadSome(x + row + whole, rest), scale, loadSome(gain + whole, rest), offsets);
+      storeSome(out + row + whole, end, rest);
     }
     store<f32>(inverses + ((<usize>r) << 2), inverse);
   }
@@ -94,6 +101,11 @@ function weightedProduct(dy: usize, x: usize, gain: usize, offset: v128, width: 
   return lanesSum(f32x4.add(a, b));
 }
 
+/** `(dy · (offset + gain) − x · along) · inverse`. */
+function remainder(dy: v128, gain: v128, offset: v128, x: v128, along: v128, inverse: v128): v128 {
+  return f32x4.mul(f32x4.sub(f32x4.mul(dy, f32x4.add(gain, offset)), f32x4.mul(x, along)), inverse);
+}
+
 /** `dx = (g − x · mean(g·x)/rms²) / rms` with `g = dy · (offset + gain)`. */
 function rmsNormGradientRows(
   dy: usize,
@@ -107,18 +119,27 @@ function rmsNormGradientRows(
   to: i32,
 ): void {
   const offsets = f32x4.splat(offset);
+  const rest = width & 3;
+  const whole = (<usize>(width - rest)) << 2;
   for (let r = from; r < to; r++) {
     const row = (<usize>r * <usize>width) << 2;
     const inverse = load<f32>(inverses + ((<usize>r) << 2));
     const product = weightedProduct(dy + row, x + row, gain, offsets, width);
     const along = f32x4.splat((product * inverse * inverse) / <f32>width);
     const scale = f32x4.splat(inverse);
-    for (let i = 0; i < width; i += 4) {
-      const at = (<usize>i) << 2;
-      const factor = f32x4.add(loadSome(gain + at, width - i), offsets);
-      const g = f32x4.mul(loadSome(dy + row + at, width - i), factor);
-      const rest = f32x4.sub(g, f32x4.mul(loadSome(x + row + at, width - i), along));
-      storeSome(dx + row + at, f32x4.mul(rest, scale), width - i);
+    for (let at: usize = 0; at < whole; at += 16) {
+      const g = v128.load(dy + row + at);
+      const value = remainder(g, v128.load(gain + at), offsets, v128.load(x + row + at), along, scale);
+      v128.store(dx + row + at, value);
+    }
+    if (rest > 0) {
+      const g = loadSome(dy + row + whole, rest);
+      const last = loadSome(x + row + whole, rest);
+      storeSome(
+        dx + row + whole,
+        remainder(g, loadSome(gain + whole, rest), offsets, last, along, scale),
+        rest,
+      );
     }
   }
 }

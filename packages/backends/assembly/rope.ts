@@ -12,30 +12,44 @@ const COST: f64 = 8;
 /** The pairs (i, i + pairs) of one head. */
 function turnHalves(x: usize, cos: usize, sin: usize, sign: v128, pairs: i32, out: usize): void {
   const half = (<usize>pairs) << 2;
-  for (let i = 0; i < pairs; i += 4) {
-    const at = (<usize>i) << 2;
-    const count = pairs - i;
-    const a = loadSome(x + at, count);
-    const b = loadSome(x + half + at, count);
-    const c = loadSome(cos + at, count);
-    const s = f32x4.mul(loadSome(sin + at, count), sign);
-    storeSome(out + at, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)), count);
-    storeSome(out + half + at, f32x4.add(f32x4.mul(b, c), f32x4.mul(a, s)), count);
+  const rest = pairs & 3;
+  const whole = (<usize>(pairs - rest)) << 2;
+  for (let at: usize = 0; at < whole; at += 16) {
+    const a = v128.load(x + at);
+    const b = v128.load(x + half + at);
+    const c = v128.load(cos + at);
+    const s = f32x4.mul(v128.load(sin + at), sign);
+    v128.store(out + at, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)));
+    v128.store(out + half + at, f32x4.add(f32x4.mul(b, c), f32x4.mul(a, s)));
   }
+  if (rest > 0) {
+    const a = loadSome(x + whole, rest);
+    const b = loadSome(x + half + whole, rest);
+    const c = loadSome(cos + whole, rest);
+    const s = f32x4.mul(loadSome(sin + whole, rest), sign);
+    storeSome(out + whole, f32x4.sub(f32x4.mul(a, c), f32x4.mul(b, s)), rest);
+    storeSome(out + half + whole, f32x4.add(f32x4.mul(b, c), f32x4.mul(a, s)), rest);
+  }
+}
+
+/** Two pairs side by side, for their two cosines and sines. */
+function turned(x: v128, cos: v128, sin: v128, sign: v128): v128 {
+  const c = v128.shuffle<f32>(cos, cos, 0, 0, 1, 1);
+  const s = f32x4.mul(v128.shuffle<f32>(sin, sin, 0, 0, 1, 1), sign);
+  return f32x4.add(f32x4.mul(x, c), f32x4.mul(v128.shuffle<f32>(x, x, 1, 0, 3, 2), s));
 }
 
 /** The pairs (2i, 2i + 1) of one head; `sign` turns the sine of the first of each pair. */
 function turnNeighbours(x: usize, cos: usize, sin: usize, sign: v128, pairs: i32, out: usize): void {
-  for (let i = 0; i < pairs; i += 2) {
-    const at = (<usize>i) << 2;
-    const count = 2 * (pairs - i);
-    const cosines = loadSome(cos + at, pairs - i);
-    const sines = loadSome(sin + at, pairs - i);
-    const c = v128.shuffle<f32>(cosines, cosines, 0, 0, 1, 1);
-    const s = f32x4.mul(v128.shuffle<f32>(sines, sines, 0, 0, 1, 1), sign);
-    const pair = loadSome(x + 2 * at, count);
-    const swapped = v128.shuffle<f32>(pair, pair, 1, 0, 3, 2);
-    storeSome(out + 2 * at, f32x4.add(f32x4.mul(pair, c), f32x4.mul(swapped, s)), count);
+  const whole = (<usize>(pairs & ~1)) << 2;
+  for (let at: usize = 0; at < whole; at += 8) {
+    const two = v128.load(x + 2 * at);
+    v128.store(out + 2 * at, turned(two, v128.load64_zero(cos + at), v128.load64_zero(sin + at), sign));
+  }
+  if (pairs & 1) {
+    const c = v128.load32_zero(cos + whole);
+    const one = turned(v128.load64_zero(x + 2 * whole), c, v128.load32_zero(sin + whole), sign);
+    v128.store64_lane(out + 2 * whole, one, 0);
   }
 }
 
@@ -55,14 +69,14 @@ function ropeRows(
 ): void {
   const direction: f32 = inverse ? -1 : 1;
   const same = f32x4.splat(direction);
-  const turned = f32x4.replace_lane(f32x4.replace_lane(same, 0, -direction), 2, -direction);
+  const alternating = f32x4.replace_lane(f32x4.replace_lane(same, 0, -direction), 2, -direction);
   const head = (<usize>headSize) << 2;
   const turning = (<usize>pairs) << 3;
   let at = (<usize>from * <usize>(heads * headSize)) << 2;
   for (let r = from; r < to; r++) {
     const table = (<usize>(r % tableRows) * <usize>pairs) << 2;
     for (let h = 0; h < heads; h++) {
-      if (interleaved) turnNeighbours(x + at, cos + table, sin + table, turned, pairs, out + at);
+      if (interleaved) turnNeighbours(x + at, cos + table, sin + table, alternating, pairs, out + at);
       else turnHalves(x + at, cos + table, sin + table, same, pairs, out + at);
       if (turning < head) memory.copy(out + at + turning, x + at + turning, head - turning);
       at += head;

@@ -1,7 +1,7 @@
 /** Rows of `width` floats: taken by an index, added up by one, and summed over. */
 import { COLUMN_SUMS, GATHER, SCATTER } from './jobs';
 import { argument, begin, first, launch, partsFor, put } from './threads';
-import { addTo, loadSome, storeSome } from './vector';
+import { addTo } from './vector';
 
 /** Work for each float that is moved. */
 const COST: f64 = 4;
@@ -73,24 +73,30 @@ export function scatterPart(part: i32, parts: i32): void {
 
 /** Columns `from` to `to` of the sums over rows, four rows at a time. */
 function columnSumsRange(x: usize, rows: i32, width: i32, out: usize, from: i32, to: i32): void {
-  memory.fill(out + ((<usize>from) << 2), 0, (<usize>(to - from)) << 2);
+  const begins = (<usize>from) << 2;
+  const end = (<usize>to) << 2;
+  const whole = begins + ((end - begins) & ~15);
+  memory.fill(out + begins, 0, end - begins);
   const step = (<usize>width) << 2;
   let r = 0;
   for (; r + 4 <= rows; r += 4) {
     const x1 = x + step;
     const x2 = x1 + step;
     const x3 = x2 + step;
-    for (let i = from; i < to; i += 4) {
-      const at = (<usize>i) << 2;
-      const n = to - i;
-      const first = f32x4.add(loadSome(x + at, n), loadSome(x1 + at, n));
-      const second = f32x4.add(loadSome(x2 + at, n), loadSome(x3 + at, n));
-      storeSome(out + at, f32x4.add(loadSome(out + at, n), f32x4.add(first, second)), n);
+    for (let at = begins; at < whole; at += 16) {
+      const first = f32x4.add(v128.load(x + at), v128.load(x1 + at));
+      const second = f32x4.add(v128.load(x2 + at), v128.load(x3 + at));
+      v128.store(out + at, f32x4.add(v128.load(out + at), f32x4.add(first, second)));
+    }
+    for (let at = whole; at < end; at += 4) {
+      const first = load<f32>(x + at) + load<f32>(x1 + at);
+      const second = load<f32>(x2 + at) + load<f32>(x3 + at);
+      store<f32>(out + at, load<f32>(out + at) + (first + second));
     }
     x = x3 + step;
   }
   for (; r < rows; r++) {
-    addTo(out + ((<usize>from) << 2), x + ((<usize>from) << 2), to - from);
+    addTo(out + begins, x + begins, to - from);
     x += step;
   }
 }

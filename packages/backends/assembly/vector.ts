@@ -36,8 +36,10 @@ export function storeSome(to: usize, x: v128, count: i32): void {
 
 /** `to += from` for `n` floats. */
 export function addTo(to: usize, from: usize, n: i32): void {
-  for (let i = 0; i < n; i += 4) {
-    const at = (<usize>i) << 2;
-    storeSome(to + at, f32x4.add(loadSome(to + at, n - i), loadSome(from + at, n - i)), n - i);
+  for (; n >= 4; n -= 4) {
+    v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+    to += 16;
+    from += 16;
   }
+  if (n > 0) storeSome(to, f32x4.add(loadSome(to, n), loadSome(from, n)), n);
 }
