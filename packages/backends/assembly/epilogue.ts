@@ -13,7 +13,7 @@ export function finishBlock(
   columns: i32,
 ): void {
   for (let r = 0; r < rows; r++) {
-    activateRange(activation, 0, c, 0, out, 0, 0, columns);
+    if (activation >= 0 || out !== c) activateRange(activation, 0, c, 0, out, 0, 0, columns);
     if (residual) {
       addTo(out, residual, columns);
       residual += step;

@@ -6,13 +6,15 @@
 
 import { constants, ZEROS } from './constants';
 import { finishBlock } from './epilogue';
-import { MATMUL } from './jobs';
+import { MATMUL, PACK_RIGHT } from './jobs';
 import { packColumns, packRows } from './pack';
 import { argument, begin, first, launch, partsFor, put, threads } from './threads';
 import { COLUMNS, copyBlock, ROWS, tile } from './tiles';
 
 /** Rows, columns and inner size of the blocks that are packed at a time. */
 const BLOCK_ROWS: i32 = 48;
+/** Up to so many rows are one block, so that the right side passes through the cache once. */
+const ONE_BLOCK_ROWS: i32 = 96;
 const BLOCK_COLUMNS: i32 = 1024;
 const BLOCK_INNER: i32 = 512;
 const TILE_BYTES: usize = 192;
@@ -32,8 +34,12 @@ function innerBlock(k: i32): i32 {
   return max((k + parts - 1) / parts, 1);
 }
 
+function rowBlock(m: i32): i32 {
+  return m <= ONE_BLOCK_ROWS ? m : BLOCK_ROWS;
+}
+
 function packedRowsBytes(m: i32, k: i32): usize {
-  return (<usize>(roundUp(min(m, BLOCK_ROWS), ROWS) * innerBlock(k))) << 2;
+  return (<usize>(roundUp(min(m, ONE_BLOCK_ROWS), ROWS) * innerBlock(k))) << 2;
 }
 
 function threadScratch(m: i32, n: i32, k: i32): usize {
@@ -53,7 +59,30 @@ export function packedBytes(n: i32, k: i32): usize {
 
 /** Packs a right side of float32[k, n], or transposed [n, k], as panels float32[⌈n / 8⌉, k, 8]. */
 export function packRight(to: usize, b: usize, transpose: bool, n: i32, k: i32): void {
-  packColumns(to, b, transpose ? (<usize>k) << 2 : 4, transpose ? 4 : (<usize>n) << 2, n, k);
+  begin(PACK_RIGHT);
+  put(to);
+  put(b);
+  put(<usize>transpose);
+  put(<usize>n);
+  put(<usize>k);
+  launch(partsFor(<f64>n * <f64>k));
+}
+
+export function packRightPart(part: i32, parts: i32): void {
+  const isTransposed = argument(2) !== 0;
+  const n = <i32>argument(3);
+  const k = <i32>argument(4);
+  const from = first(n, part, parts, COLUMNS);
+  const columnStep: usize = isTransposed ? (<usize>k) << 2 : 4;
+  const innerStep: usize = isTransposed ? 4 : (<usize>n) << 2;
+  packColumns(
+    argument(0) + ((<usize>from * <usize>k) << 2),
+    argument(1) + <usize>from * columnStep,
+    columnStep,
+    innerStep,
+    first(n, part + 1, parts, COLUMNS) - from,
+    k,
+  );
 }
 
 /** How the right side lies; `bColumn` is 0 for one that is packed already. */
@@ -126,6 +155,7 @@ function multiply(
 ): void {
   const inner = innerBlock(k);
   const m = rowTo - rowFrom;
+  const blockRows = rowBlock(m);
   const packedA = scratch + TILE_BYTES;
   const packedB = packedA + packedRowsBytes(m, k);
   // At least once, for the bias or the zeros of an empty inner size.
@@ -138,8 +168,8 @@ function multiply(
       const isPacked = bColumn === 0;
       const inPlace = isPacked ? columns : m <= FEW_ROWS && bColumn === 4 ? columns & ~7 : 0;
       packColumns(packedB, right + ((<usize>inPlace) << 2), bColumn, bInner, columns - inPlace, depth);
-      for (let i = rowFrom; i < rowTo; i += BLOCK_ROWS) {
-        const rows = min(BLOCK_ROWS, rowTo - i);
+      for (let i = rowFrom; i < rowTo; i += blockRows) {
+        const rows = min(blockRows, rowTo - i);
         packRows(packedA, a + <usize>i * aRow + <usize>p * aInner, aRow, aInner, rows, depth);
         const at = <usize>i * cStep + ((<usize>j) << 2);
         let to = c + at;

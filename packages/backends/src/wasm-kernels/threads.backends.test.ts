@@ -81,8 +81,10 @@ describe('threads', () => {
     await fc.assert(
       fc.asyncProperty(size, size, fc.integer({ min: 1, max: 500 }), (m, k, n) =>
         expectSameBits(
-          withGradients((x, weight, bias) => linear(x!, weight!, bias!, 'gelu')),
-          [[m, k], [k, n], [n]],
+          withGradients((x, weight, bias, residual) =>
+            linear(x!, weight!, { bias, activation: 'gelu', residual }),
+          ),
+          [[m, k], [k, n], [n], [m, n]],
         ),
       ),
       { numRuns: 30 },

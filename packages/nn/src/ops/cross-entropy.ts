@@ -19,7 +19,7 @@ interface CrossEntropyAttrs {
 }
 
 /** Elements that are worked on at a time; as one tensor, each intermediate result would be as large as the logits. */
-const BLOCK_SIZE = 2 ** 22;
+const BLOCK_SIZE = 2 ** 20;
 
 /** `(softmax(logits) − onehot(targets)) · weight · dy`, zeros for rows that do not count. */
 const gradient = defineKernel<
