@@ -2,6 +2,7 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
+import { attentionGradKernel, attentionKernel } from './attention';
 import { crossEntropyGradKernel, crossEntropyKernel } from './cross-entropy';
 import { embeddingGradKernel, embeddingKernel, selectRowsKernel } from './embedding';
 import { type GpuPrecision, type GpuSettings, type GpuState, gpuState } from './gpu';
@@ -17,6 +18,8 @@ import { ropeKernel } from './rope';
 export const KERNELS: readonly WebgpuKernel[] = [
   matmulKernel,
   linearKernel,
+  attentionKernel,
+  attentionGradKernel,
   layerNormKernel,
   layerNormGradKernel,
   layerNormGainGradKernel,
