@@ -3,7 +3,6 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { registerGradients } from './gradients';
-import { registerKernels } from './kernels';
 import { BACKEND_NAMES, type BackendName } from './names';
 import { openCpu } from './open/cpu';
 import {
@@ -16,10 +15,11 @@ import {
 import { openWasm } from './open/wasm';
 import { openWebgl } from './open/webgl';
 import { openWebgpu } from './open/webgpu';
-import { type BackendReport, describeBackend, type RegisteredKernel, type RejectedBackend } from './report';
+import { registerAllKernels } from './register-kernels';
+import { type BackendReport, describeBackend, type RejectedBackend } from './report';
 import { checkCurrentBackend } from './self-check';
-import { registerWasmKernels } from './wasm-kernels';
-import { checkShaders, type GpuPrecision, registerWebgpuKernels } from './webgpu-kernels';
+import { hasSimd, startPool, type ThreadPool, threadCount } from './wasm-kernels';
+import { checkShaders, type GpuPrecision } from './webgpu-kernels';
 
 export interface StartOptions {
   /** `'auto'`, the default, takes the first of webgpu, webgl, wasm and cpu that works and is no emulated GPU. */
@@ -38,6 +38,11 @@ export interface StartOptions {
    * for infinite. Sums are float32 in any case. Without the device's feature `shader-f16` it is float32, the default.
    */
   gpuPrecision?: GpuPrecision;
+  /**
+   * Threads that our kernels on wasm work with, the main one included, where memory can be shared: in Node, and in pages
+   * that are cross-origin isolated. Default: one for each core, at most 8. Other backends leave it aside.
+   */
+  threads?: number;
 }
 
 const OPEN: Record<BackendName, OpenBackend> = {
@@ -50,6 +55,7 @@ const OPEN: Record<BackendName, OpenBackend> = {
 interface Running {
   report: BackendReport;
   software: boolean;
+  pool?: ThreadPool;
   stop: () => void;
 }
 
@@ -91,7 +97,10 @@ export const startBackend = (options: StartOptions = {}): Promise<BackendReport>
  */
 export const stopBackend = (): Promise<void> =>
   inTurn(async () => {
-    for (const { stop } of running.values()) stop();
+    for (const { stop, pool } of running.values()) {
+      pool?.stop();
+      stop();
+    }
     running.clear();
   });
 
@@ -129,6 +138,7 @@ async function pick({
   backend = 'auto',
   signal,
   wasmPaths,
+  threads,
   gpuPrecision,
 }: StartOptions): Promise<BackendReport> {
   if (backend !== 'auto' && !BACKEND_NAMES.includes(backend)) {
@@ -138,6 +148,7 @@ async function pick({
       actual: `${backend}`,
     });
   }
+  const wanted = threads === undefined ? undefined : threadCount(threads);
   const candidates = backend === 'auto' ? BACKEND_NAMES : [backend];
   const rejected: RejectedBackend[] = [];
   for (const name of candidates) {
@@ -146,7 +157,9 @@ async function pick({
       const open = { allowSoftware: backend !== 'auto', wasmPaths, gpuPrecision };
       const reason =
         backend === 'auto' ? 'the fastest kind that works here' : 'asked for by name, and works here';
-      return await start(name, open, { reason, rejected });
+      const entry = await start(name, open, { reason, rejected });
+      if (name === 'wasm') setPool(entry, wanted);
+      return entry.report;
     } catch (error) {
       rejected.push({ backend: name, reason: messageOf(error) });
     }
@@ -163,40 +176,39 @@ async function start(
   name: BackendName,
   options: OpenOptions & Pick<StartOptions, 'gpuPrecision'>,
   decision: Pick<BackendReport, 'reason' | 'rejected'>,
-): Promise<BackendReport> {
+): Promise<Running> {
   const before = running.get(name);
   if (before) {
     if (before.software && !options.allowSoftware) throw new Error(softwareReason(before.report.device));
     await tf.setBackend(name);
-    const kernels = await registerAll(name, options);
+    const kernels = await registerAllKernels(name, options.gpuPrecision);
     before.report = { ...before.report, ...decision, kernels };
-    return before.report;
+    return before;
   }
   const { device, software = false, stop } = await install(name, options);
   try {
     registerGradients();
     await tf.setBackend(name);
-    const kernels = await registerAll(name, options);
+    const kernels = await registerAllKernels(name, options.gpuPrecision);
     await checkCurrentBackend();
     const report = { backend: name, ...decision, ...(device && { device }), kernels };
-    running.set(name, { report, software, stop });
-    return report;
+    const entry = { report, software, stop };
+    running.set(name, entry);
+    return entry;
   } catch (error) {
     stop();
     throw error;
   }
 }
 
-/** Registers all kernels of ours for the current backend, which is the one of this name. */
-async function registerAll(
-  name: BackendName,
-  { gpuPrecision }: Pick<StartOptions, 'gpuPrecision'>,
-): Promise<RegisteredKernel[]> {
-  const fixes = registerKernels(name).map(({ kernelName, reason }) => ({ kernelName, reason }));
-  if (name === 'wasm') return [...fixes, ...registerWasmKernels(tf.backend() as BackendWasm)];
-  if (name !== 'webgpu') return fixes;
-  const precision = gpuPrecision && { precision: gpuPrecision };
-  return [...fixes, ...(await registerWebgpuKernels(tf.backend() as WebGPUBackend, { ...precision }))];
+/** Gives the wasm backend as many threads as are wanted; asked for nothing, it keeps those that it has. */
+function setPool(entry: Running, wanted: number | undefined): void {
+  if (!hasSimd()) return;
+  if (entry.pool && (wanted === undefined || wanted === entry.pool.count)) return;
+  entry.pool?.stop();
+  entry.pool = startPool(tf.backend() as BackendWasm, threadCount(wanted));
+  const count = entry.pool?.count ?? 1;
+  entry.report = { ...entry.report, device: `SIMD, ${count === 1 ? '1 thread' : `${count} threads`}` };
 }
 
 /** Hands a backend to tfjs, without making it the current one. */

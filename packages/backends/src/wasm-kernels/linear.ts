@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { type Activation, activationNumber } from './activation-names';
+import { type Activation, activationNumber, NO_ACTIVATION } from './activation-names';
 import { sizeOf, wasmKernel } from './call';
 
 interface LinearInputs {
@@ -15,20 +15,35 @@ interface LinearInputs {
 export const linearKernel = wasmKernel<LinearInputs, { activation?: Activation }>(
   'mmllm/Linear',
   'packed SIMD product that starts from the bias',
-  ({ inputs: { x, weight, bias }, attrs: { activation }, kernels, address, output, withScratch }) => {
+  ({ inputs: { x, weight, bias }, attrs: { activation }, kernels, address, right, output, withScratch }) => {
     const [k, n] = weight.shape as [number, number];
     const leading = x.shape.slice(0, -1);
     const m = sizeOf(leading);
     const out = output([...leading, n]);
     const activated = activation && output(out.shape);
     if (m * n > 0) {
+      const { address: at, layout } = right({ tensor: weight, n, k, transpose: false }, m);
       withScratch(kernels.matmulScratch(m, n, k), (scratch) => {
-        const from = bias ? address(bias) : 0;
-        kernels.matmul(address(x), 0, 0, address(weight), 0, 0, from, address(out), 1, m, n, k, scratch);
+        kernels.matmul(
+          address(x),
+          0,
+          0,
+          at,
+          0,
+          layout,
+          bias ? address(bias) : 0,
+          address(out),
+          1,
+          m,
+          n,
+          k,
+          activation ? activationNumber(activation) : NO_ACTIVATION,
+          0,
+          activated ? address(activated) : 0,
+          scratch,
+        );
       });
     }
-    if (!activation || !activated) return out;
-    kernels.activate(activationNumber(activation), address(out), address(activated), m * n);
-    return [activated, out];
+    return activated ? [activated, out] : out;
   },
 );

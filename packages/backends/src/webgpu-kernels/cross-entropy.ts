@@ -2,7 +2,8 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { filled, webgpuKernel } from './kernel';
 import { rowsOf } from './layer-norm';
 import { logSumExpOfRow, logSumExpOfRows } from './log-sum-exp';
-import { runRows, sumOverRow, writeOfRow } from './reductions';
+import { runRows, writeOfRow } from './reductions';
+import { sumOf } from './sum-of-squares';
 
 interface CrossEntropyAttrs {
   /** The class of each row. */
@@ -31,16 +32,7 @@ export const crossEntropyKernel = webgpuKernel<{ logits: TensorInfo }, CrossEntr
         ${logSumExpOfRow('logits')}
         ${writeOfRow('(norm - logits[begin + targets[row]]) * weights[row]')}`,
     });
-    return runRows(gpu, {
-      name: 'CrossEntropy, sum',
-      inputs: { x: losses },
-      shape: [],
-      rows: 1,
-      width: rows,
-      body: () => `
-        ${sumOverRow('total', 'x[i]')}
-        ${writeOfRow('total')}`,
-    });
+    return sumOf(gpu, losses);
   },
   [{ inputs: { logits: filled([2, 96], 1) }, attrs: PROBE, expected: [[0.75 * Math.log(96)]] }],
 );

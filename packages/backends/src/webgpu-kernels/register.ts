@@ -14,6 +14,7 @@ import { matmulKernel } from './matmul';
 import { runProbes } from './probes';
 import { rmsNormGainGradKernel, rmsNormGradKernel, rmsNormKernel } from './rms-norm';
 import { ropeKernel } from './rope';
+import { sumOfSquaresKernel } from './sum-of-squares';
 
 export const KERNELS: readonly WebgpuKernel[] = [
   matmulKernel,
@@ -39,13 +40,14 @@ export const KERNELS: readonly WebgpuKernel[] = [
   embeddingGradKernel,
   selectRowsKernel,
   adamwKernel,
+  sumOfSquaresKernel,
 ];
 
 export interface WebgpuKernelOptions {
   /** What products read their tiles as; float16 only where the device has `shader-f16`. Default float32. */
-  readonly precision?: GpuPrecision;
+  readonly precision?: GpuPrecision | undefined;
   /** Whether sums over rows use subgroups, where the device has them. Default true. */
-  readonly subgroups?: boolean;
+  readonly subgroups?: boolean | undefined;
 }
 
 /**
