@@ -20,7 +20,7 @@ export const ONE: usize = 192;
 export const ZEROS: usize = 208;
 
 /** Bytes of the table of constants: two rows of zeros at its end stand for a bias that is left out. */
-export const CONSTANTS_SIZE: i32 = 240;
+export const CONSTANTS_SIZE: usize = 240;
 
 export function constants(): usize {
   return table;
@@ -30,9 +30,13 @@ function put(at: usize, value: f32): void {
   v128.store(table + at, f32x4.splat(value));
 }
 
-/** Fills the table at `memory`, which stays the module's. To be called once, before anything else. */
-export function initialize(memory: usize): void {
+/** Says where the table is. */
+export function attachConstants(memory: usize): void {
   table = memory;
+}
+
+/** Fills the table. */
+export function fillConstants(): void {
   // Below it a float32 exponential is subnormal, above it the exponent overflows.
   put(LOWEST, -87.33654);
   put(HIGHEST, 88.37626);

@@ -1,6 +1,8 @@
 export { activate, activationGradient } from './activations';
 export { adamw } from './adamw';
 export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
-export { CONSTANTS_SIZE, initialize } from './constants';
 export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-norm';
-export { matmul, matmulScratch } from './matmul';
+export { matmul, matmulScratch, packedBytes, packRight } from './matmul';
+export { attach, initialize, STATE_SIZE } from './state';
+export { sumOfSquares, sumOfSquaresScratch } from './sum-of-squares';
+export { help, setThreads, splitFrom } from './threads';

@@ -17,7 +17,7 @@ import { openWebgl } from './open/webgl';
 import { openWebgpu } from './open/webgpu';
 import { type BackendReport, describeBackend, type RejectedBackend } from './report';
 import { checkCurrentBackend } from './self-check';
-import { registerWasmKernels } from './wasm-kernels';
+import { hasSimd, registerWasmKernels, startPool, type ThreadPool, threadCount } from './wasm-kernels';
 
 export interface StartOptions {
   /** `'auto'`, the default, takes the first of webgpu, webgl, wasm and cpu that works and is no emulated GPU. */
@@ -31,6 +31,11 @@ export interface StartOptions {
    * its end, or each file's. Needed only where no bundler placed them. Heeded until the wasm backend first starts.
    */
   wasmPaths?: WasmPaths;
+  /**
+   * Threads that our kernels on wasm work with, the main one included, where memory can be shared: in Node, and in pages
+   * that are cross-origin isolated. Default: one for each core, at most 8. Other backends leave it aside.
+   */
+  threads?: number;
 }
 
 const OPEN: Record<BackendName, OpenBackend> = {
@@ -43,6 +48,7 @@ const OPEN: Record<BackendName, OpenBackend> = {
 interface Running {
   report: BackendReport;
   software: boolean;
+  pool?: ThreadPool;
   stop: () => void;
 }
 
@@ -84,7 +90,10 @@ export const startBackend = (options: StartOptions = {}): Promise<BackendReport>
  */
 export const stopBackend = (): Promise<void> =>
   inTurn(async () => {
-    for (const { stop } of running.values()) stop();
+    for (const { stop, pool } of running.values()) {
+      pool?.stop();
+      stop();
+    }
     running.clear();
   });
 
@@ -107,7 +116,7 @@ export function explainBackend(): string {
   return [describeBackend(report), 'kernels of our own:', ...kernels].join('\n');
 }
 
-async function pick({ backend = 'auto', signal, wasmPaths }: StartOptions): Promise<BackendReport> {
+async function pick({ backend = 'auto', signal, wasmPaths, threads }: StartOptions): Promise<BackendReport> {
   if (backend !== 'auto' && !BACKEND_NAMES.includes(backend)) {
     throw new BackendError({
       component: 'backends',
@@ -115,6 +124,7 @@ async function pick({ backend = 'auto', signal, wasmPaths }: StartOptions): Prom
       actual: `${backend}`,
     });
   }
+  const wanted = threads === undefined ? undefined : threadCount(threads);
   const candidates = backend === 'auto' ? BACKEND_NAMES : [backend];
   const rejected: RejectedBackend[] = [];
   for (const name of candidates) {
@@ -123,7 +133,9 @@ async function pick({ backend = 'auto', signal, wasmPaths }: StartOptions): Prom
       const open = { allowSoftware: backend !== 'auto', wasmPaths };
       const reason =
         backend === 'auto' ? 'the fastest kind that works here' : 'asked for by name, and works here';
-      return await start(name, open, { reason, rejected });
+      const entry = await start(name, open, { reason, rejected });
+      if (name === 'wasm') setPool(entry, wanted);
+      return entry.report;
     } catch (error) {
       rejected.push({ backend: name, reason: messageOf(error) });
     }
@@ -140,13 +152,13 @@ async function start(
   name: BackendName,
   options: OpenOptions,
   decision: Pick<BackendReport, 'reason' | 'rejected'>,
-): Promise<BackendReport> {
+): Promise<Running> {
   const before = running.get(name);
   if (before) {
     if (before.software && !options.allowSoftware) throw new Error(softwareReason(before.report.device));
     await tf.setBackend(name);
     before.report = { ...before.report, ...decision };
-    return before.report;
+    return before;
   }
   const { device, software = false, stop } = await install(name, options);
   try {
@@ -158,12 +170,23 @@ async function start(
     const kernels = [...fixes, ...fast];
     await checkCurrentBackend();
     const report = { backend: name, ...decision, ...(device && { device }), kernels };
-    running.set(name, { report, software, stop });
-    return report;
+    const entry = { report, software, stop };
+    running.set(name, entry);
+    return entry;
   } catch (error) {
     stop();
     throw error;
   }
+}
+
+/** Gives the wasm backend as many threads as are wanted; asked for nothing, it keeps those that it has. */
+function setPool(entry: Running, wanted: number | undefined): void {
+  if (!hasSimd()) return;
+  if (entry.pool && (wanted === undefined || wanted === entry.pool.count)) return;
+  entry.pool?.stop();
+  entry.pool = startPool(tf.backend() as BackendWasm, threadCount(wanted));
+  const count = entry.pool?.count ?? 1;
+  entry.report = { ...entry.report, device: `SIMD, ${count === 1 ? '1 thread' : `${count} threads`}` };
 }
 
 /** Hands a backend to tfjs, without making it the current one. */

@@ -1,4 +1,5 @@
 import { ConfigError } from '@mmllm/core';
+import { sumOfSquares } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { TrainingBatch } from './objective';
 import type { TrainedParameter } from './policy';
@@ -59,8 +60,8 @@ export class StepGradients {
       });
     }
     const both = tf.tidy(() => {
-      const squares = gradients.map((gradient) => tf.sum(tf.square(gradient)));
-      return tf.stack([this.total!, tf.sqrt(tf.sum(tf.stack(squares)))]);
+      const squares = tf.sum(tf.stack(gradients.map(sumOfSquares)));
+      return tf.stack([this.total!, tf.sqrt(squares)]);
     });
     const [loss, norm] = await both.data();
     both.dispose();

@@ -1,6 +1,6 @@
 import { Module, Parameter, zeros } from '@mmllm/core';
-import { adamwStep } from '@mmllm/nn';
-import * as tf from '@tensorflow/tfjs-core';
+import { adamwUpdate } from '@mmllm/nn';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { TrainedParameter } from './policy';
 
 export interface AdamWSettings {
@@ -52,32 +52,18 @@ export class AdamW extends Module {
     gradients: readonly (tf.Tensor | undefined)[],
     { factor, scale }: { factor: number; scale: number },
   ): void {
-    const [beta1, beta2] = this.#settings.betas;
-    const scalar = scale === 1 ? undefined : tf.scalar(scale);
-    [...this.moments].forEach(([{ parameter, learningRate, weightDecay }, moments], i) => {
+    const {
+      betas: [beta1, beta2],
+      eps,
+    } = this.#settings;
+    const targets = [...this.moments].flatMap(([{ parameter, learningRate, weightDecay }, moments], i) => {
       const gradient = gradients[i];
-      if (!gradient) return;
-      moments.updates++;
-      tf.tidy(() => {
-        const next = adamwStep({
-          parameter: parameter.value,
-          gradient,
-          m: moments.m.value,
-          v: moments.v.value,
-          scale: scalar,
-          learningRate: learningRate * factor,
-          beta1,
-          beta2,
-          eps: this.#settings.eps,
-          weightDecay,
-          step: moments.updates,
-        });
-        parameter.assign(next.parameter);
-        moments.m.assign(next.m);
-        moments.v.assign(next.v);
-      });
+      if (!gradient) return [];
+      const variables = { parameter: parameter.value, m: moments.m.value, v: moments.v.value };
+      const step = ++moments.updates;
+      return [{ ...variables, gradient, learningRate: learningRate * factor, weightDecay, step }];
     });
-    scalar?.dispose();
+    adamwUpdate(targets, { beta1, beta2, eps, scale });
   }
 
   /** How many steps each parameter has taken, by path. */

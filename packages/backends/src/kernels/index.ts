@@ -8,6 +8,7 @@ import { depthwiseBackpropFilterFix, depthwiseBackpropInputFix } from './depthwi
 import { type KernelFix, registerFixes } from './fix';
 import { fusedMatMulFix } from './fused-matmul';
 import { gatherFix } from './gather';
+import { identityFix } from './identity';
 import { argMaxFix, argMinFix, resizeBilinearGradFix } from './output-shape';
 import { padFix } from './pad';
 import { tileFix } from './tile';
@@ -22,6 +23,7 @@ const KERNEL_FIXES: readonly KernelFix[] = [
   depthwiseBackpropInputFix,
   depthwiseBackpropFilterFix,
   gatherFix,
+  identityFix,
   batchMatMulFix,
   fusedMatMulFix,
   castToBoolFix,

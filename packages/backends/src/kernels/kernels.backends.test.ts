@@ -301,3 +301,27 @@ describeBackends('kernels of our own', (backend) => {
     expect(tf.getKernel(tf.Cumsum, backend).kernelFunc).toBe(before);
   });
 });
+
+describeBackends('Identity', () => {
+  it('holds the same data once more, which lives as long as either', async () => {
+    await expectNoLeak(async () => {
+      const x = tf.tensor1d([0, 1, 2, 3, 4]);
+      const { numDataBuffers } = tf.memory();
+      const copy = tf.clone(x);
+      expect(copy.dataId).toBe(x.dataId);
+      expect(tf.memory().numDataBuffers).toBe(numDataBuffers);
+      x.dispose();
+      await assertTensorsClose(copy, { shape: [5], data: [0, 1, 2, 3, 4] }, { tolerance: 0 });
+      copy.dispose();
+      expect(tf.memory().numDataBuffers).toBe(numDataBuffers - 1);
+    });
+  });
+
+  it('takes strings', () => {
+    const words = tf.tensor1d(['a', 'b']);
+    const copy = tf.clone(words);
+    words.dispose();
+    expect(copy.shape).toEqual([2]);
+    copy.dispose();
+  });
+});

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { sizeOf, wasmKernel } from './call';
 
 interface AdamWInputs {
+  /** A variable, as m and v are. */
   parameter: tf.TensorInfo;
   gradient: tf.TensorInfo;
   m: tf.TensorInfo;
@@ -20,17 +21,13 @@ interface AdamWAttrs {
   step: number;
 }
 
-/** `mmllm/AdamW`: the new parameter, m and v. */
+/** `mmllm/AdamW`: the new parameter, m and v, in the place of the old ones unless anything else holds those. */
 export const adamwKernel = wasmKernel<AdamWInputs, AdamWAttrs>(
   'mmllm/AdamW',
   'one pass over the memory instead of one for each elementary op',
-  ({ inputs: { parameter, gradient, m, v, scale }, attrs, kernels, address, output, read }) => {
+  ({ inputs: { parameter, gradient, m, v, scale }, attrs, kernels, address, overwrite, read }) => {
     const { learningRate, beta1, beta2, eps, weightDecay, step } = attrs;
-    const [newParameter, newM, newV] = [0, 1, 2].map(() => output(parameter.shape)) as [
-      tf.TensorInfo,
-      tf.TensorInfo,
-      tf.TensorInfo,
-    ];
+    const [newParameter, newM, newV] = [overwrite(parameter), overwrite(m), overwrite(v)];
     const factor = scale ? read(scale) : 1;
     // √(v / c) + eps, with c the bias correction, is (√v + eps·√c) / √c.
     const correction = Math.sqrt(1 - beta2 ** step);

@@ -1,6 +1,9 @@
 import { BackendError } from '@mmllm/core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type * as tf from '@tensorflow/tfjs-core';
+import { markChanged } from './changed';
+import { packedWeights, type Right } from './packed-weights';
+import { withScratch } from './scratch';
 import { type Exports, heapOf, sideModule } from './side-module';
 
 /** One call of a kernel: its inputs and attributes by their own types, and what it needs of the backend. */
@@ -10,8 +13,15 @@ export interface Call<I, A> {
   readonly kernels: Exports;
   /** Where a tensor's floats lie. */
   address(tensor: tf.TensorInfo): number;
+  /** Where the right side of a product with `rows` rows is to be read: a packed copy, if one is kept. */
+  right(side: { tensor: tf.TensorInfo; n: number; k: number; transpose: boolean }, rows: number): Right;
   /** A new float32 tensor, with undefined content. */
   output(shape: readonly number[]): tf.TensorInfo;
+  /**
+   * Where the new values of a variable go: in its own place, as the same data once more, or in a new tensor if anything
+   * else holds its data, such as a clone or a tape, which must never change.
+   */
+  overwrite(variable: tf.TensorInfo): tf.TensorInfo;
   /** Sets every element of a float32 tensor. */
   fill(tensor: tf.TensorInfo, value: number): void;
   /** The value of a float32 scalar: main memory, so nothing is waited for. */
@@ -53,26 +63,24 @@ export function wasmKernel<I, A>(
       attrs: attrs as unknown as A,
       kernels: sideModule(wasm),
       address: ({ dataId }) => wasm.dataIdMap.get(dataId).memoryOffset,
+      right: ({ tensor: { dataId }, ...side }, rows) => {
+        const { memoryOffset } = wasm.dataIdMap.get(dataId);
+        return packedWeights(wasm, sideModule(wasm)).find({ ...side, dataId, address: memoryOffset }, rows);
+      },
       output: (shape) => wasm.makeOutput([...shape], 'float32'),
+      overwrite: ({ dataId, shape, dtype }) => {
+        if (wasm.refCount(dataId) > 1) return wasm.makeOutput([...shape], dtype);
+        wasm.incRef(dataId);
+        markChanged(dataId);
+        return { dataId, shape, dtype };
+      },
       fill: (tensor, value) => {
         wasm.typedArrayFromHeap(tensor).fill(value);
       },
       read: (scalar) => wasm.typedArrayFromHeap(scalar)[0]!,
       withScratch: (bytes, use) => {
-        const { memory, malloc, free } = heapOf(wasm);
-        const address = malloc(bytes);
-        if (address === 0) {
-          throw new BackendError({
-            component: `${kernelName} on wasm`,
-            expected: `${bytes} bytes of scratch memory`,
-            actual: 'the memory is full',
-          });
-        }
-        try {
-          use(address, memory);
-        } finally {
-          free(address);
-        }
+        const heap = heapOf(wasm);
+        withScratch(`${kernelName} on wasm`, heap, bytes, (address) => use(address, heap.memory));
       },
     });
   };

@@ -1,7 +1,8 @@
-import type * as tf from '@tensorflow/tfjs-core';
+import { assertTensorsClose } from '@mmllm/conformance';
+import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { activate, adamwStep, layerNorm } from '../../../nn/src/ops';
+import { activate, adamwUpdate, layerNorm, sumOfSquares } from '../../../nn/src/ops';
 import {
   expectSameAsCpu,
   type Host,
@@ -72,34 +73,66 @@ describe('mmllm/LayerNorm and its gradients on wasm', () => {
 });
 
 describe('mmllm/AdamW on wasm', () => {
-  const options = { learningRate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-6, weightDecay: 0.1, step: 3 };
-  const op = (...[parameter, gradient, m, v, scale]: tf.Tensor[]) => {
-    const state = { parameter: parameter!, gradient: gradient!, m: m!, v: v! };
-    return Object.values(adamwStep({ ...state, scale: scale as tf.Scalar | undefined, ...options }));
-  };
-  const inputs = (shape: number[], scale: boolean): Host[] => {
-    const [parameter, gradient, m, v] = [1, 2, 3, 4].map((seed) => randomHost(shape, seed));
-    const positive = { shape, data: v!.data.map(Math.abs) };
-    return [
-      parameter!,
-      gradient!,
-      m!,
-      positive,
-      ...(scale ? [{ shape: [], data: Float32Array.of(0.3) }] : []),
-    ];
+  const own = { learningRate: 0.1, weightDecay: 0.1, step: 3 };
+  const op =
+    (scale: number | undefined) =>
+    (...[parameter, m, v, gradient]: tf.Tensor[]) => {
+      const variables = [parameter!, m!, v!].map((tensor) => tf.variable(tensor));
+      const target = { parameter: variables[0]!, m: variables[1]!, v: variables[2]! };
+      adamwUpdate([{ ...target, gradient: gradient!, ...own }], {
+        beta1: 0.9,
+        beta2: 0.99,
+        eps: 1e-6,
+        scale,
+      });
+      const results = variables.map((variable) => tf.clone(variable));
+      tf.dispose(variables);
+      return results;
+    };
+  const inputs = (shape: number[]): Host[] => {
+    const [parameter, m, v, gradient] = [1, 2, 3, 4].map((seed) => randomHost(shape, seed));
+    return [parameter!, m!, { shape, data: v!.data.map(Math.abs) }, gradient!];
   };
 
   it('is the reference for any shape', async () => {
     await fc.assert(
-      fc.asyncProperty(shapes, fc.boolean(), async (shape, scale) => {
-        await expectSameAsCpu(op, inputs(shape, scale), 1e-6);
+      fc.asyncProperty(shapes, fc.constantFrom(undefined, 0.3), async (shape, scale) => {
+        await expectSameAsCpu(op(scale), inputs(shape), 1e-6);
       }),
       { numRuns: 40 },
     );
   });
 
   it.each(values)('passes %d on', async (value) => {
-    const [parameter, gradient, ...rest] = inputs([7], false);
-    await expectSameAsCpu(op, [parameter!, withValue(gradient!, 5, value), ...rest], 1e-6);
+    const [parameter, m, v, gradient] = inputs([7]);
+    await expectSameAsCpu(op(undefined), [parameter!, m!, v!, withValue(gradient!, 5, value)], 1e-6);
+  });
+
+  it('takes no elements', async () => {
+    expect(await outputsOn('wasm', op(0.3), inputs([0]))).toEqual(inputs([0]).slice(0, 3));
+  });
+});
+
+describe('mmllm/SumOfSquares on wasm', () => {
+  const op = (...[x]: tf.Tensor[]) => sumOfSquares(x!);
+  const sum64 = ({ data }: Host) => Float32Array.of(data.reduce((sum, x) => sum + x * x, 0));
+
+  it('is the sum in float64, to the last bit or the one beside it', async () => {
+    // Three blocks and a rest, with values of very different sizes.
+    for (const size of [1, 5, 8191, 8192, 3 * 8192 + 7]) {
+      const host = randomHost([size], size);
+      const spread = { ...host, data: host.data.map((x, i) => x * 10 ** (i % 7)) };
+      const [sum] = await outputsOn('wasm', op, [spread]);
+      await assertTensorsClose(sum!, { shape: [], data: sum64(spread) }, { tolerance: 1e-7 });
+    }
+  });
+
+  it('is the reference for any shape', async () => {
+    await fc.assert(
+      fc.asyncProperty(shapes, async (shape) => {
+        await expectSameAsCpu(op, [randomHost(shape, 1)], 1e-6);
+      }),
+      { numRuns: 25 },
+    );
   });
 });

@@ -8,6 +8,7 @@ import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from '.
 import { linearKernel } from './linear';
 import { matmulKernel } from './matmul';
 import { hasRelaxedSimd, hasSimd, sideModule } from './side-module';
+import { sumOfSquaresKernel } from './sum-of-squares';
 
 const KERNELS: readonly WasmKernel[] = [
   matmulKernel,
@@ -20,6 +21,7 @@ const KERNELS: readonly WasmKernel[] = [
   layerNormGradKernel,
   layerNormGainGradKernel,
   adamwKernel,
+  sumOfSquaresKernel,
 ];
 
 /**

@@ -1,6 +1,6 @@
 export { activate, gated } from './activate';
 export { ACTIVATIONS, type Activation } from './activations';
-export { type AdamWOptions, type AdamWState, type AdamWStep, adamwStep } from './adamw';
+export { type AdamWOptions, type AdamWTarget, adamwUpdate } from './adamw';
 export { type AttentionHeads, attention } from './attention';
 export { type AttentionMask, type AttentionSizes, attentionMask } from './attention-mask';
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy';
@@ -13,7 +13,7 @@ export {
 } from './define-op';
 export { embedding } from './embedding';
 export { layerNorm } from './layer-norm';
-export { linear } from './linear';
+export { type LinearOptions, linear } from './linear';
 export { logSumExp } from './log-sum-exp';
 export { type MatmulOptions, matmul } from './matmul';
 export { rmsNorm } from './rms-norm';
@@ -28,3 +28,4 @@ export {
 export { selectRows } from './select-rows';
 export { sigmoidPairLoss } from './sigmoid-pair-loss';
 export { softCrossEntropy } from './soft-cross-entropy';
+export { sumOfSquares } from './sum-of-squares';
