@@ -1,8 +1,7 @@
-/** What layers do with a product: bias, activation, residual, and the way back. */
+/** What layers do with a product, activation and residual, and the way back. */
 import * as tf from '@tensorflow/tfjs-core';
 import { activateGradient } from './activate';
 import { type Activation, activationValue } from './activations';
-import { asRows } from './rows';
 
 export interface LinearOptions {
   /** float32[Out] */
@@ -41,11 +40,4 @@ export function unfinish({
 }): tf.Tensor {
   if (!activation || !preActivation) return dy;
   return share(() => [activateGradient(dy, preActivation, activation)])[0]!;
-}
-
-/** Σ over rows, float32[Out]. */
-export function biasGradient(inner: tf.Tensor, outSize: number): tf.Tensor {
-  const rows = asRows(inner);
-  // The plain product: for the weight's gradient wasm has packed this side of it already.
-  return tf.reshape(tf.matMul(tf.ones([1, rows.shape[0]]), rows), [outSize]);
 }

@@ -1,9 +1,10 @@
 import { type HeldWeight, ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { shapeText } from './checks';
+import { columnSums } from './column-sums';
 import { defineOp } from './define-op';
 import { heldLinear } from './held/linear';
-import { biasGradient, finish, type LinearAttrs, type LinearOptions, unfinish } from './linear-epilogue';
+import { finish, type LinearAttrs, type LinearOptions, unfinish } from './linear-epilogue';
 import { matmul } from './matmul';
 import { asRows } from './rows';
 
@@ -32,7 +33,7 @@ const apply = defineOp<LinearInputs, LinearAttrs, 'x' | 'weight'>({
     return {
       x: () => tf.reshape(matmul(asRows(inner), weight, { transposeB: true }), x.shape),
       weight: () => matmul(asRows(x), asRows(inner), { transposeA: true }),
-      bias: () => biasGradient(inner, weight.shape[1]!),
+      bias: () => columnSums(inner),
       residual: () => tf.clone(dy),
     };
   },

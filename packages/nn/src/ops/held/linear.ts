@@ -1,7 +1,8 @@
 import { type HeldWeight, WeightError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { columnSums } from '../column-sums';
 import { defineKernel, defineOp } from '../define-op';
-import { biasGradient, finish, type LinearAttrs, type LinearOptions, unfinish } from '../linear-epilogue';
+import { finish, type LinearAttrs, type LinearOptions, unfinish } from '../linear-epilogue';
 import { matmul } from '../matmul';
 import { asRows } from '../rows';
 import { checkFloat, type HeldAttrs, heldAttrs } from './attrs';
@@ -47,7 +48,7 @@ const apply = defineOp<HeldLinearInputs, HeldAttrs & LinearAttrs, 'weight'>({
           actual: `weights held as ${type}`,
         });
       },
-      bias: () => biasGradient(inner, outputs),
+      bias: () => columnSums(inner),
       residual: () => tf.clone(dy),
     };
   },
