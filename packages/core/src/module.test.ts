@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ShapeError, WeightError } from './errors';
+import type { WeightFormat } from './held-weight';
 import { normal, ones, zeros } from './initializers';
 import { Module } from './module';
 import { Parameter } from './parameter';
@@ -111,6 +112,70 @@ describe('Parameter', () => {
   it('refuses sizes that are not positive integers', () => {
     expect(() => new Parameter([2, 0], { initializer: zeros })).toThrow(ShapeError);
     expect(() => new Parameter([2.5], { initializer: zeros })).toThrow(ShapeError);
+  });
+});
+
+/** Keeps halves of the values. */
+const halves: WeightFormat = {
+  type: 'bfloat16',
+  hold: (values, shape) => {
+    if (values.includes(7)) throw new WeightError({ component: 'w', expected: 'no 7', actual: '7' });
+    const packed = tf.tensor1d(values.map((value) => value / 2));
+    return {
+      type: 'bfloat16',
+      shape: shape as [number, number],
+      inputAxis: 0,
+      packed,
+      byteLength: 4 * values.length,
+      read: async () => (await packed.data<'float32'>()).map((value) => value),
+      dispose: () => packed.dispose(),
+    };
+  },
+};
+
+describe('Parameter.hold', () => {
+  it('takes the place of the float32 values, and goes back', async () => {
+    const before = tf.memory().numTensors;
+    const parameter = new Parameter([1, 2], { initializer: zeros });
+    parameter.path = 'w';
+    parameter.assign(Float32Array.of(2, 4));
+    await parameter.hold(halves);
+    await parameter.hold(halves);
+    expect([parameter.type, parameter.ready, parameter.held?.type]).toEqual(['bfloat16', true, 'bfloat16']);
+    expect([...(await parameter.read())]).toEqual([1, 2]);
+    expect(() => parameter.value).toThrow('w: expected float32 weights, got weights held as bfloat16.');
+    expect(tf.memory().numTensors).toBe(before + 1);
+    await parameter.hold();
+    expect([parameter.type, parameter.held]).toEqual(['float32', undefined]);
+    expect([...(await parameter.value.data())]).toEqual([1, 2]);
+    parameter.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('holds what is assigned later, from an array', async () => {
+    const before = tf.memory().numTensors;
+    const parameter = new Parameter([1, 2], { initializer: ones });
+    await parameter.hold(halves);
+    expect([parameter.type, parameter.ready]).toEqual(['bfloat16', false]);
+    parameter.initialize(random(1));
+    expect([...(await parameter.read())]).toEqual([0.5, 0.5]);
+    parameter.assign(Float32Array.of(2, 6));
+    expect([...(await parameter.read())]).toEqual([1, 3]);
+    const tensor = tf.ones([1, 2]);
+    expect(() => parameter.assign(tensor)).toThrow(/an array, for weights held as bfloat16, got a tensor/);
+    tf.dispose(tensor);
+    parameter.dispose();
+    expect([parameter.type, parameter.ready]).toEqual(['bfloat16', false]);
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
+  it('changes nothing where the format refuses', async () => {
+    const parameter = new Parameter([1, 2], { initializer: zeros });
+    parameter.assign(Float32Array.of(7, 4));
+    await expect(parameter.hold(halves)).rejects.toThrow(WeightError);
+    expect(parameter.type).toBe('float32');
+    expect([...(await parameter.value.data())]).toEqual([7, 4]);
+    parameter.dispose();
   });
 });
 

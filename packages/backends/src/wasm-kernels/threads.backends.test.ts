@@ -150,6 +150,26 @@ describe('threads', () => {
     );
   });
 
+  it.each(['bfloat16', 'float16', 'q8', 'q4'] as const)(
+    'leave every bit of products with %s as it is',
+    async (type) => {
+      for (const [m, k, n] of [
+        [1, 70, 700],
+        [7, 33, 45],
+        [40, 300, 130],
+      ] as const) {
+        const matrix = { values: randomHost([k * n], 9).data, shape: [k, n], inputAxis: 0 } as const;
+        await tf.setBackend('wasm');
+        const held = holdWeight(matrix, type);
+        const op: Op = withGradients((x, bias, residual) =>
+          linear(x!, held, { bias, activation: 'silu', residual }),
+        );
+        await expectSameBits(op, [[m, k], [n], [m, n]]);
+        held.dispose();
+      }
+    },
+  );
+
   it('are there again after sleep', async () => {
     for (let i = 0; i < 3; i++) {
       await new Promise((resolve) => setTimeout(resolve, 50));

@@ -71,6 +71,35 @@ describe('resolvePolicy', () => {
     expect(error.actual).toBe('none for encoder.weight, encoder.bias, decoder.weight and 1 more');
   });
 
+  it('refuses to train what is not held as float32, and leaves it frozen', async () => {
+    const model = new Model();
+    const format = {
+      type: 'q8' as const,
+      hold: () => {
+        throw new Error('there are no values yet');
+      },
+    };
+    await model.decoder.weight.hold(format);
+    const defaults = { learningRate: 1e-3, weightDecay: 0 };
+    expect(() => resolvePolicy(model, [['**', trained()]], defaults, 'policy')).toThrow(
+      new FreezePolicyError({
+        component: 'policy',
+        expected: 'trained parameters to be held as float32',
+        actual: 'decoder.weight, held as q8',
+        hint: "Freeze it, or go back with holdWeights(module, 'float32').",
+      }),
+    );
+    const { trained: learning } = resolvePolicy(
+      model,
+      [
+        ['decoder.weight', frozen],
+        ['**', trained()],
+      ],
+      defaults,
+    );
+    expect(learning).toHaveLength(5);
+  });
+
   it('names a pattern that matches nothing', () => {
     expect(
       failure([
