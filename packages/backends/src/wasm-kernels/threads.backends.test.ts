@@ -7,6 +7,7 @@ import {
   crossEntropy,
   embedding,
   gated,
+  holdWeight,
   layerNorm,
   linear,
   logSumExp,
