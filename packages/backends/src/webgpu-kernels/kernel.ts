@@ -13,7 +13,9 @@ export interface WebgpuKernel {
 
 /** A call with known results, tried at the start, since a driver may refuse or misread what others take. */
 export interface Probe {
-  readonly inputs: Readonly<Record<string, { shape: number[]; data: readonly number[] }>>;
+  readonly inputs: Readonly<
+    Record<string, { shape: number[]; data: readonly number[]; dtype?: 'float32' | 'int32' }>
+  >;
   readonly attrs: object;
   /** Every value of every output. */
   readonly expected: readonly (readonly number[])[];
@@ -29,19 +31,23 @@ export interface Call<I, A> {
 /**
  * Wraps `run` as a tfjs kernel. The op layer is the only caller, so inputs and attributes are what its kernel of this
  * name documents.
+ *
+ * @param integers names of the inputs that are int32, not float32
  */
 export function webgpuKernel<I, A>(
   kernelName: WebgpuKernel['kernelName'],
   reason: string,
   run: (call: Call<I, A>) => tf.TensorInfo | tf.TensorInfo[],
   probes: readonly Probe[],
+  integers: readonly string[] = [],
 ): WebgpuKernel {
   const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
     for (const [name, tensor] of Object.entries(inputs)) {
-      if (tensor && tensor.dtype !== 'float32') {
+      const dtype = integers.includes(name) ? 'int32' : 'float32';
+      if (tensor && tensor.dtype !== dtype) {
         throw new BackendError({
           component: `${kernelName} on webgpu`,
-          expected: `${name} of float32`,
+          expected: `${name} of ${dtype}`,
           actual: tensor.dtype,
         });
       }

@@ -34,8 +34,9 @@ function start(
   const { backend, failed } = state;
   const { kernelName, kernelFunc } = kernel;
   const tensors: Record<string, tf.TensorInfo> = {};
-  for (const [name, { shape, data }] of Object.entries(inputs)) {
-    tensors[name] = backend.makeTensorInfo(shape, 'float32', Float32Array.from(data));
+  for (const [name, { shape, data, dtype = 'float32' }] of Object.entries(inputs)) {
+    const values = dtype === 'int32' ? Int32Array.from(data) : Float32Array.from(data);
+    tensors[name] = backend.makeTensorInfo(shape, dtype, values);
   }
   // tfjs types attributes as JSON.
   const outputs = [kernelFunc({ inputs: tensors, attrs: attrs as tf.NamedAttrMap, backend })].flat();

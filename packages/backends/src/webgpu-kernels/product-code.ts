@@ -2,6 +2,8 @@ interface ProductText {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   readonly hasBias: boolean;
+  /** WGSL that declares `fn rightAt(place : i32) -> f32`, an element of the right side. */
+  readonly rightReader: string;
 }
 
 /** How deep the tiles of a step are. */
@@ -12,7 +14,7 @@ const STEP = 16;
  * sides that the workgroup loads together.
  */
 export function tiledCode(text: ProductText & { tile: number; isHalf: boolean }): string {
-  const { tile, isHalf, transposeA, transposeB, hasBias } = text;
+  const { tile, isHalf, transposeA, transposeB, hasBias, rightReader } = text;
   const quads = tile / 4;
   return `
   ${isHalf ? 'enable f16;' : ''}
@@ -21,6 +23,7 @@ export function tiledCode(text: ProductText & { tile: number; isHalf: boolean })
   // Four rows of the left side, or four columns of the right side, at each depth.
   var<workgroup> tileA : array<Quad, ${STEP * quads}>;
   var<workgroup> tileB : array<Quad, ${STEP * quads}>;
+  ${rightReader}
   ${quadReader('a', 'rows', transposeA)}
   ${quadReader('b', 'columns', !transposeB)}
 
@@ -67,13 +70,14 @@ export function tiledCode(text: ProductText & { tile: number; isHalf: boolean })
  * and add up what they have.
  */
 export function skinnyCode(text: ProductText & { lanes: number; columnsAtOnce: number }): string {
-  const { lanes, columnsAtOnce, transposeA, transposeB, hasBias } = text;
+  const { lanes, columnsAtOnce, transposeA, transposeB, hasBias, rightReader } = text;
   const slices = lanes / columnsAtOnce;
   // The lanes of one column, one after the other.
   const distance = transposeB ? 1 : columnsAtOnce;
   return `
   const SLICES = ${slices};
   var<workgroup> parts : array<vec4<f32>, ${lanes}>;
+  ${rightReader}
   ${quadReader('a', 'rows', transposeA)}
 
   fn main(index : i32) {
@@ -88,7 +92,7 @@ export function skinnyCode(text: ProductText & { lanes: number; columnsAtOnce: n
     var sum = vec4<f32>(0.0);
     if (isColumn) {
       for (var k = slice; k < uniforms.depth; k += SLICES) {
-        let right = b[fromB + ${transposeB ? 'column * uniforms.depth + k' : 'k * uniforms.columns + column'}];
+        let right = rightAt(fromB + ${transposeB ? 'column * uniforms.depth + k' : 'k * uniforms.columns + column'});
         sum += right * quadOf_a(batch * uniforms.stepA, 0, k);
       }
     }
@@ -113,9 +117,10 @@ const quadReader = (side: 'a' | 'b', size: 'rows' | 'columns', isOuterLast: bool
     if (depth >= uniforms.depth) { return quad; }
     for (var i = 0; i < 4; i++) {
       if (outer + i < uniforms.${size}) {
-        quad[i] = ${side}[base + ${
+        let place = base + ${
           isOuterLast ? `depth * uniforms.${size} + outer + i` : '(outer + i) * uniforms.depth + depth'
-        }];
+        };
+        quad[i] = ${side === 'a' ? 'a[place]' : 'rightAt(place)'};
       }
     }
     return quad;

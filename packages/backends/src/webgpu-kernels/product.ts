@@ -1,5 +1,6 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Gpu } from './gpu';
+import { type HeldType, heldReader } from './held-code';
 import { skinnyCode, tiledCode } from './product-code';
 import type { Program } from './program';
 
@@ -9,6 +10,8 @@ export interface Product {
   readonly a: TensorInfo;
   /** float32[batchB, depth, columns], or [batchB, columns, depth] if transposed */
   readonly b: TensorInfo;
+  /** Where `b` is the words of a held weight instead: its type, and the length of its rows. */
+  readonly held?: { readonly type: HeldType; readonly inputs: number };
   /** float32[columns], added to every row */
   readonly bias?: TensorInfo;
   readonly transposeA: boolean;
@@ -61,16 +64,19 @@ function skinny(gpu: Gpu, product: Product): Program {
   };
 }
 
+const PLAIN_READER = 'fn rightAt(place : i32) -> f32 { return b[place]; }';
+
 /** What the texts depend on. */
-const textOf = ({ transposeA, transposeB, bias }: Product) => ({
+const textOf = ({ transposeA, transposeB, bias, held }: Product) => ({
   transposeA,
   transposeB,
   hasBias: bias !== undefined,
+  rightReader: held ? heldReader(held.type) : PLAIN_READER,
 });
 
-function common({ a, b, bias, ...product }: Product, kind: string) {
+function common({ a, b, bias, held, ...product }: Product, kind: string) {
   const { transposeA, transposeB, batchA, batchB, rows, depth, columns, shape } = product;
-  const variant = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}${bias ? ' + bias' : ''}`;
+  const variant = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}${held ? ` of ${held.type}` : ''}${bias ? ' + bias' : ''}`;
   return {
     name: `${variant}, ${kind}`,
     inputs: { a, b, ...(bias && { bias }) },
@@ -83,6 +89,7 @@ function common({ a, b, bias, ...product }: Product, kind: string) {
       // From one matrix of a batch to the next.
       stepA: batchA === 1 ? 0 : rows * depth,
       stepB: batchB === 1 ? 0 : depth * columns,
+      ...(held && { heldInputs: held.inputs }),
     },
   };
 }

@@ -6,6 +6,7 @@ import { attentionGradKernel, attentionKernel } from './attention';
 import { crossEntropyGradKernel, crossEntropyKernel } from './cross-entropy';
 import { embeddingGradKernel, embeddingKernel, selectRowsKernel } from './embedding';
 import { type GpuPrecision, type GpuSettings, type GpuState, gpuState } from './gpu';
+import { heldKernels } from './held';
 import type { WebgpuKernel } from './kernel';
 import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from './layer-norm';
 import { linearKernel } from './linear';
@@ -19,6 +20,7 @@ import { sumOfSquaresKernel } from './sum-of-squares';
 export const KERNELS: readonly WebgpuKernel[] = [
   matmulKernel,
   linearKernel,
+  ...heldKernels,
   attentionKernel,
   attentionGradKernel,
   layerNormKernel,
@@ -65,7 +67,14 @@ export async function registerWebgpuKernels(
   const state = gpuState(backend);
   state.settings = settingsFor(backend.device, options);
   await runProbes(state, kernels);
+  leaveTogether(state, heldKernels);
   return kernels.map((kernel) => register(state, kernel));
+}
+
+/** Kernels of which one is useless without the others. */
+function leaveTogether({ failed }: GpuState, kernels: readonly WebgpuKernel[]): void {
+  const failure = kernels.map(({ kernelName }) => failed.get(kernelName)).find(Boolean);
+  if (failure) for (const { kernelName } of kernels) failed.set(kernelName, failure);
 }
 
 function register(
