@@ -128,7 +128,7 @@ describeBackends('held weights', (backend) => {
   });
 
   it('of bfloat16 lose nothing that came from it', async () => {
-    const bits = Uint32Array.from({ length: 300 }, (_, i) => (i * 2654435761) & 0xbfff0000);
+    const bits = Uint32Array.from({ length: 300 }, (_, i) => ((i * 2654435761) & 0xbfff0000) | 0x00800000);
     const values = new Float32Array(bits.buffer);
     const layer: Matrix = { values, shape: [20, 15], inputAxis: 0 };
     await withHeld(holdWeight(layer, 'bfloat16'), async (held) => {
