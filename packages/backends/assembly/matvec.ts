@@ -1,14 +1,17 @@
 /**
- * Products of a few rows with a float32 matrix, which are bound by reading it: once, in the order it lies in. For more
- * rows `matmul` packs it. Threads share the columns of the result.
+ * Products of a few rows with a float32 matrix, which are bound by reading it: once, and in the order it lies in, since
+ * one stream is read twice as fast as four beside each other. For more rows `matmul` packs it. Threads share the columns
+ * of the result.
  */
 import { finishColumns } from './epilogue';
 import { MATVEC } from './jobs';
 import { argument, begin, first, launch, partsFor, put } from './threads';
 import { lanesSum, madd } from './vector';
 
-/** Columns that several rows of x share while their piece of the matrix is in the first cache. */
-const SHARED_COLUMNS: i32 = 512;
+/** Columns that several rows of x share while their piece of the matrix is in the cache. */
+const SHARED_COLUMNS: i32 = 2048;
+/** From so many rows on, fewer visits of y count for more than reading the matrix in one stream. */
+const MANY_ROWS: i32 = 4;
 
 /** `y[n] += Σ x[i] · w[i][n]` for four rows of w, `step` bytes apart. */
 function addFour(x: usize, w: usize, step: usize, n: i32, y: usize): void {
@@ -68,64 +71,42 @@ function columnsRange(
       if (bias) memory.copy(row, bias + at, bytes);
       else memory.fill(row, 0, bytes);
     }
-    for (let p = 0; p < k; p += 4) {
-      const rows = w + at + <usize>p * step;
-      for (let r = 0; r < m; r++) {
-        const values = x + <usize>r * xStep + ((<usize>p) << 2);
-        const row = y + at + <usize>r * step;
-        if (p + 4 <= k) addFour(values, rows, step, columns, row);
-        else {
-          for (let i = 0; i < k - p; i++) {
-            addOne(values + ((<usize>i) << 2), rows + <usize>i * step, columns, row);
-          }
+    const first = w + at;
+    let p = 0;
+    if (m >= MANY_ROWS) {
+      for (; p + 4 <= k; p += 4) {
+        const values = x + ((<usize>p) << 2);
+        const rows = first + <usize>p * step;
+        for (let r = 0; r < m; r++) {
+          addFour(values + <usize>r * xStep, rows, step, columns, y + at + <usize>r * step);
         }
       }
+    }
+    for (; p < k; p++) {
+      const values = x + ((<usize>p) << 2);
+      const row = first + <usize>p * step;
+      for (let r = 0; r < m; r++) addOne(values + <usize>r * xStep, row, columns, y + at + <usize>r * step);
     }
   }
 }
 
-/** The products of x[k] with four rows of w, `step` bytes apart. */
-function dotFour(x: usize, w: usize, step: usize, k: i32, y: usize): void {
-  const w1 = w + step;
-  const w2 = w1 + step;
-  const w3 = w2 + step;
+/** The product of x[k] and w[k], in four sums, so that none waits for the one before it. */
+function dot(x: usize, w: usize, k: i32): f32 {
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;
   let sum2 = sum0;
   let sum3 = sum0;
-  const whole = (<usize>(k & ~3)) << 2;
   const end = (<usize>k) << 2;
-  for (let i: usize = 0; i < whole; i += 16) {
-    const value = v128.load(x + i);
-    sum0 = madd(value, v128.load(w + i), sum0);
-    sum1 = madd(value, v128.load(w1 + i), sum1);
-    sum2 = madd(value, v128.load(w2 + i), sum2);
-    sum3 = madd(value, v128.load(w3 + i), sum3);
+  let i: usize = 0;
+  for (; i + 64 <= end; i += 64) {
+    sum0 = madd(v128.load(x + i), v128.load(w + i), sum0);
+    sum1 = madd(v128.load(x + i, 16), v128.load(w + i, 16), sum1);
+    sum2 = madd(v128.load(x + i, 32), v128.load(w + i, 32), sum2);
+    sum3 = madd(v128.load(x + i, 48), v128.load(w + i, 48), sum3);
   }
-  let y0 = lanesSum(sum0);
-  let y1 = lanesSum(sum1);
-  let y2 = lanesSum(sum2);
-  let y3 = lanesSum(sum3);
-  for (let i = whole; i < end; i += 4) {
-    const value = load<f32>(x + i);
-    y0 += value * load<f32>(w + i);
-    y1 += value * load<f32>(w1 + i);
-    y2 += value * load<f32>(w2 + i);
-    y3 += value * load<f32>(w3 + i);
-  }
-  store<f32>(y, y0);
-  store<f32>(y, y1, 4);
-  store<f32>(y, y2, 8);
-  store<f32>(y, y3, 12);
-}
-
-function dotOne(x: usize, w: usize, k: i32): f32 {
-  let sum = f32x4.splat(0);
-  const whole = (<usize>(k & ~3)) << 2;
-  const end = (<usize>k) << 2;
-  for (let i: usize = 0; i < whole; i += 16) sum = madd(v128.load(x + i), v128.load(w + i), sum);
-  let y = lanesSum(sum);
-  for (let i = whole; i < end; i += 4) y += load<f32>(x + i) * load<f32>(w + i);
+  for (; i + 16 <= end; i += 16) sum0 = madd(v128.load(x + i), v128.load(w + i), sum0);
+  let y = lanesSum(f32x4.add(f32x4.add(sum0, sum1), f32x4.add(sum2, sum3)));
+  for (; i < end; i += 4) y += load<f32>(x + i) * load<f32>(w + i);
   return y;
 }
 
@@ -143,24 +124,12 @@ function rowsRange(
 ): void {
   const step = (<usize>k) << 2;
   const yStep = (<usize>n) << 2;
-  for (let j = from; j < to; j += 4) {
-    const rows = w + <usize>j * step;
-    const count = min(4, to - j);
+  for (let j = from; j < to; j++) {
+    const row = w + <usize>j * step;
+    const column = (<usize>j) << 2;
+    const start: f32 = bias ? load<f32>(bias + column) : 0;
     for (let r = 0; r < m; r++) {
-      const values = x + <usize>r * step;
-      const at = y + <usize>r * yStep + ((<usize>j) << 2);
-      if (count === 4) dotFour(values, rows, step, k, at);
-      else {
-        for (let i = 0; i < count; i++) {
-          store<f32>(at + ((<usize>i) << 2), dotOne(values, rows + <usize>i * step, k));
-        }
-      }
-      if (bias) {
-        for (let i = 0; i < count; i++) {
-          const one = (<usize>i) << 2;
-          store<f32>(at + one, load<f32>(at + one) + load<f32>(bias + ((<usize>j) << 2) + one));
-        }
-      }
+      store<f32>(y + <usize>r * yStep + column, start + dot(x + <usize>r * step, row, k));
     }
   }
 }
