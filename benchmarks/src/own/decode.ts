@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Decoder, type DecoderInputs, sequentialPositions } from '@mmllm/core';
 import { llama } from '@mmllm/decoders/llama';
+import { holdWeights } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine, HeldType, Setting, Work } from '../engine.ts';
 import { readConfig, readTensors } from '../files.ts';
@@ -8,9 +9,9 @@ import { fill } from './fill.ts';
 
 async function openDecoder(folder: string, held: HeldType): Promise<Decoder> {
   const decoder = llama(llama.checkpoint.config(await readConfig(folder)));
+  // Before there are weights, so that they are never all there as float32.
+  await holdWeights(decoder, held);
   await fill(decoder, folder, llama.checkpoint.names());
-  // The one place that chooses the type that weights are held in.
-  if (held !== 'float32') throw new Error(`weights held in ${held} are not there yet`);
   return decoder;
 }
 
