@@ -6,7 +6,7 @@ import { heldGradientPart, heldLinearPart } from './held';
 import { layerNormGradientPart, layerNormPart } from './layer-norm';
 import { logSumExpGradientPart, logSumExpPart } from './log-sum-exp';
 import { matmulPart, packRightPart } from './matmul';
-import { matvecPart } from './matvec';
+import { matvecPart, matvecSlicesPart } from './matvec';
 import { rmsNormGradientPart, rmsNormPart } from './rms-norm';
 import { ropePart } from './rope';
 import { columnSumsPart, gatherPart, scatterPart } from './rows';
@@ -30,6 +30,7 @@ export const SCATTER: i32 = 15;
 export const MATVEC: i32 = 16;
 export const HELD_LINEAR: i32 = 17;
 export const HELD_GRADIENT: i32 = 18;
+export const MATVEC_SLICES: i32 = 19;
 
 /** One part of the current job. @param thread who runs it, from 0: scratch memory is for each thread */
 export function runPart(kind: i32, part: i32, parts: i32, thread: i32): void {
@@ -84,6 +85,9 @@ export function runPart(kind: i32, part: i32, parts: i32, thread: i32): void {
       break;
     case MATVEC:
       matvecPart(part, parts);
+      break;
+    case MATVEC_SLICES:
+      matvecSlicesPart(part, parts);
       break;
     case HELD_LINEAR:
       heldLinearPart(part, parts, thread);

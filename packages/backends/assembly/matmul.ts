@@ -7,7 +7,7 @@
 import { constants, ZEROS } from './constants';
 import { finishBlock } from './epilogue';
 import { MATMUL, PACK_RIGHT } from './jobs';
-import { MATVEC_ROWS, matvec } from './matvec';
+import { MATVEC_ROWS, matvec, matvecScratch } from './matvec';
 import { packColumns, packRows } from './pack';
 import { argument, begin, first, launch, partsFor, put, threads } from './threads';
 import { COLUMNS, copyBlock, ROWS, tile } from './tiles';
@@ -50,7 +50,8 @@ function threadScratch(m: i32, n: i32, k: i32): usize {
 
 /** Bytes of scratch memory that `matmul` needs for products [m, k] · [k, n]. */
 export function matmulScratch(m: i32, n: i32, k: i32): usize {
-  return threadScratch(m, n, k) * <usize>threads();
+  const blocks = threadScratch(m, n, k) * <usize>threads();
+  return m <= MATVEC_ROWS ? max(blocks, matvecScratch(m, n)) : blocks;
 }
 
 /** Bytes of a right side [k, n] that is packed for good. */
@@ -255,7 +256,7 @@ export function matmul(
   scratch: usize,
 ): void {
   if (m <= MATVEC_ROWS && batch === 1 && !transposeA && rightLayout < 2) {
-    matvec(a, m, k, b, rightLayout === 1, n, bias, c, activation, residual, activated);
+    matvec(a, m, k, b, rightLayout === 1, n, bias, c, activation, residual, activated, scratch);
     return;
   }
   begin(MATMUL);

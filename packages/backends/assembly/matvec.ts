@@ -1,12 +1,11 @@
 /**
  * Products of a few rows with a float32 matrix, which are bound by reading it: once, and in the order it lies in, since
- * one stream is read twice as fast as four beside each other. For more rows `matmul` packs it. Threads share the columns
- * of the result.
+ * one stream is read twice as fast as four beside each other. For more rows `matmul` packs it.
  */
 import { finishColumns } from './epilogue';
-import { MATVEC } from './jobs';
+import { MATVEC, MATVEC_SLICES } from './jobs';
 import { argument, begin, first, launch, partsFor, put } from './threads';
-import { lanesSum, madd } from './vector';
+import { addTo, lanesSum, madd } from './vector';
 
 /** Columns that several rows of x share while their piece of the matrix is in the cache. */
 const SHARED_COLUMNS: i32 = 2048;
@@ -47,45 +46,51 @@ function addOne(x: usize, w: usize, n: i32, y: usize): void {
   for (let i = whole; i < end; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(x) * load<f32>(w + i));
 }
 
-/** `y[m][n] = x[m][k] · w[k][n] + bias`, for the columns `from` to `to`. */
-function columnsRange(
+/** Bias, or zeros without one, in the columns `from` to `to` of y[m][n]. */
+function fillBias(y: usize, m: i32, n: i32, bias: usize, from: i32, to: i32): void {
+  const at = (<usize>from) << 2;
+  const bytes = (<usize>(to - from)) << 2;
+  for (let r = 0; r < m; r++) {
+    const row = y + at + ((<usize>(r * n)) << 2);
+    if (bias) memory.copy(row, bias + at, bytes);
+    else memory.fill(row, 0, bytes);
+  }
+}
+
+/** `y[m][n] += x[m][k] · w[k][n]` in the columns `from` to `to`, for the rows of w `top` to `bottom`. */
+function addRows(
   x: usize,
   m: i32,
   k: i32,
   w: usize,
   n: i32,
-  bias: usize,
   y: usize,
   from: i32,
   to: i32,
+  top: i32,
+  bottom: i32,
 ): void {
   const step = (<usize>n) << 2;
   const xStep = (<usize>k) << 2;
   const block = m === 1 ? to - from : SHARED_COLUMNS;
   for (let j = from; j < to; j += block) {
     const columns = min(block, to - j);
-    const at = (<usize>j) << 2;
-    const bytes = (<usize>columns) << 2;
-    for (let r = 0; r < m; r++) {
-      const row = y + at + <usize>r * step;
-      if (bias) memory.copy(row, bias + at, bytes);
-      else memory.fill(row, 0, bytes);
-    }
-    const first = w + at;
-    let p = 0;
+    const first = w + ((<usize>j) << 2);
+    const out = y + ((<usize>j) << 2);
+    let p = top;
     if (m >= MANY_ROWS) {
-      for (; p + 4 <= k; p += 4) {
+      for (; p + 4 <= bottom; p += 4) {
         const values = x + ((<usize>p) << 2);
         const rows = first + <usize>p * step;
         for (let r = 0; r < m; r++) {
-          addFour(values + <usize>r * xStep, rows, step, columns, y + at + <usize>r * step);
+          addFour(values + <usize>r * xStep, rows, step, columns, out + <usize>r * step);
         }
       }
     }
-    for (; p < k; p++) {
+    for (; p < bottom; p++) {
       const values = x + ((<usize>p) << 2);
       const row = first + <usize>p * step;
-      for (let r = 0; r < m; r++) addOne(values + <usize>r * xStep, row, columns, y + at + <usize>r * step);
+      for (let r = 0; r < m; r++) addOne(values + <usize>r * xStep, row, columns, out + <usize>r * step);
     }
   }
 }
@@ -138,12 +143,25 @@ function rowsRange(
 export const MATVEC_ROWS: i32 = 8;
 /** Reading a value of the matrix takes as long as so many operations. */
 const READ: f64 = 16;
+/** From so many columns on, a thread's share of a row is long enough to be read in one stream. */
+const WIDE: i32 = 8192;
+/**
+ * A narrower matrix is shared by its rows: in a fixed number of slices, each with sums of its own, so that the result
+ * does not depend on how many threads there are.
+ */
+const SLICES: i32 = 8;
+
+/** Bytes of scratch memory that `matvec` needs. */
+export function matvecScratch(m: i32, n: i32): usize {
+  return n < WIDE ? (<usize>((SLICES - 1) * m * n)) << 2 : 0;
+}
 
 /**
  * `y[m][n] = x[m][k] · w + bias` for a few rows x and one matrix w of [k][n]; then
  * `activated = activation(y) + residual` if it is asked for, as `matmul` does.
  *
  * @param transposed whether w lies as [n][k]
+ * @param scratch `matvecScratch` bytes
  */
 export function matvec(
   x: usize,
@@ -157,8 +175,11 @@ export function matvec(
   activation: i32,
   residual: usize,
   activated: usize,
+  scratch: usize,
 ): void {
-  begin(MATVEC);
+  const parts = partsFor((READ + 2.0 * <f64>m) * <f64>n * <f64>k);
+  const isSliced = !transposed && n < WIDE;
+  begin(isSliced ? MATVEC_SLICES : MATVEC);
   put(x);
   put(<usize>m);
   put(<usize>k);
@@ -167,21 +188,44 @@ export function matvec(
   put(<usize>n);
   put(bias);
   put(y);
-  put(<usize>activation);
-  put(residual);
-  put(activated);
-  launch(partsFor((READ + 2.0 * <f64>m) * <f64>n * <f64>k));
+  put(scratch);
+  launch(parts);
+  if (isSliced) {
+    const bytes = (<usize>(m * n)) << 2;
+    for (let s = 1; s < SLICES; s++) addTo(y, scratch + <usize>(s - 1) * bytes, m * n);
+  }
+  finishColumns(y, m, n, 0, n, activation, residual, activated);
 }
 
 /** A part is some of the columns of y. */
 export function matvecPart(part: i32, parts: i32): void {
+  const x = argument(0);
   const m = <i32>argument(1);
   const k = <i32>argument(2);
+  const w = argument(3);
   const n = <i32>argument(5);
+  const bias = argument(6);
   const y = argument(7);
   const from = first(n, part, parts, 16);
   const to = first(n, part + 1, parts, 16);
-  if (argument(4)) rowsRange(argument(0), m, k, argument(3), n, argument(6), y, from, to);
-  else columnsRange(argument(0), m, k, argument(3), n, argument(6), y, from, to);
-  finishColumns(y, m, n, from, to, <i32>argument(8), argument(9), argument(10));
+  if (argument(4)) {
+    rowsRange(x, m, k, w, n, bias, y, from, to);
+  } else {
+    fillBias(y, m, n, bias, from, to);
+    addRows(x, m, k, w, n, y, from, to, 0, k);
+  }
+}
+
+/** A part is some of the slices; the first one's sums are y itself. */
+export function matvecSlicesPart(part: i32, parts: i32): void {
+  const m = <i32>argument(1);
+  const k = <i32>argument(2);
+  const n = <i32>argument(5);
+  const bytes = (<usize>(m * n)) << 2;
+  const last = first(SLICES, part + 1, parts);
+  for (let s = first(SLICES, part, parts); s < last; s++) {
+    const y = s === 0 ? argument(7) : argument(8) + <usize>(s - 1) * bytes;
+    fillBias(y, m, n, s === 0 ? argument(6) : 0, 0, n);
+    addRows(argument(0), m, k, argument(3), n, y, 0, n, first(k, s, SLICES, 4), first(k, s + 1, SLICES, 4));
+  }
 }
