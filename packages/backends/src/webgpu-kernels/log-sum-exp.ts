@@ -4,11 +4,14 @@ import { filled, webgpuKernel } from './kernel';
 import { rowsOf } from './layer-norm';
 import { maxOverRow, runRows, sumOverRow, writeOfRow } from './reductions';
 
-/** WGSL: declares `norm`, the log-sum-exp of a row of `x`; a largest value that is not finite is the result. */
+/**
+ * WGSL: declares `norm`, the log-sum-exp of a row of `x`. The largest value counts as one without a difference being
+ * taken, since there is none between infinities; NaN is looked for, because `max` may pass over it.
+ */
 export const logSumExpOfRow = (x: string): string => `
   ${maxOverRow('largest', `${x}[i]`)}
-  ${sumOverRow('total', `exp(${x}[i] - largest)`)}
-  let norm = select(largest, largest + log(total), abs(largest) <= 3.4028234e38);`;
+  ${sumOverRow('total', `select(select(exp(${x}[i] - largest), 1.0, ${x}[i] == largest), ${x}[i], isnan(${x}[i]))`)}
+  let norm = largest + log(total);`;
 
 /** The log-sum-exp of every row. */
 export const logSumExpOfRows = (gpu: Gpu, x: TensorInfo, shape: readonly number[]): TensorInfo =>
