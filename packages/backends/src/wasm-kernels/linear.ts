@@ -9,18 +9,29 @@ interface LinearInputs {
   weight: tf.TensorInfo;
   /** float32[Out] */
   bias?: tf.TensorInfo;
+  /** float32[…, Out] */
+  residual?: tf.TensorInfo;
 }
 
-/** `mmllm/Linear`: `x · weight + bias`; with an activation its value, and what went into it. */
+/** `mmllm/Linear`: `activation(x · weight + bias) + residual`, and with an activation what went into it. */
 export const linearKernel = wasmKernel<LinearInputs, { activation?: Activation }>(
   'mmllm/Linear',
-  'packed SIMD product that starts from the bias',
-  ({ inputs: { x, weight, bias }, attrs: { activation }, kernels, address, right, output, withScratch }) => {
+  'packed SIMD product that starts from the bias and is finished in the cache',
+  ({
+    inputs: { x, weight, bias, residual },
+    attrs: { activation },
+    kernels,
+    address,
+    right,
+    output,
+    withScratch,
+  }) => {
     const [k, n] = weight.shape as [number, number];
     const leading = x.shape.slice(0, -1);
     const m = sizeOf(leading);
     const out = output([...leading, n]);
     const activated = activation && output(out.shape);
+    const finished = activated ?? (residual && out);
     if (m * n > 0) {
       const { address: at, layout } = right({ tensor: weight, n, k, transpose: false }, m);
       withScratch(kernels.matmulScratch(m, n, k), (scratch) => {
@@ -38,8 +49,8 @@ export const linearKernel = wasmKernel<LinearInputs, { activation?: Activation }
           n,
           k,
           activation ? activationNumber(activation) : NO_ACTIVATION,
-          0,
-          activated ? address(activated) : 0,
+          residual ? address(residual) : 0,
+          finished ? address(finished) : 0,
           scratch,
         );
       });

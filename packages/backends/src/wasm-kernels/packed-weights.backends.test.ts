@@ -21,7 +21,7 @@ const bytesTransposed = 4 * n * 136;
 describe('packed copies of weights', () => {
   it('are made at the second use, give the same product, and go with the weight', async () => {
     const [x, weight, bias] = [randomHost([rows, k], 1), randomHost([k, n], 2), randomHost([n], 3)];
-    const [expected] = await outputsOn('cpu', (...all) => linear(all[0]!, all[1]!, all[2]!), [
+    const [expected] = await outputsOn('cpu', (...all) => linear(all[0]!, all[1]!, { bias: all[2] }), [
       x,
       weight,
       bias,
@@ -30,7 +30,7 @@ describe('packed copies of weights', () => {
     await expectNoLeak(async () => {
       const tensors = [x, weight, bias].map(upload);
       for (const bytes of [0, bytesPlain, bytesPlain]) {
-        const out = linear(tensors[0]!, tensors[1]!, tensors[2]!);
+        const out = linear(tensors[0]!, tensors[1]!, { bias: tensors[2] });
         await assertTensorsClose(out, expected!, { tolerance: 1e-5 });
         expect(packedBytes()).toBe(bytes);
         out.dispose();
