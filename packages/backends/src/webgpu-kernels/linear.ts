@@ -12,21 +12,24 @@ interface LinearInputs {
   weight: TensorInfo;
   /** float32[Out] */
   bias?: TensorInfo;
+  /** float32[…, Out] */
+  residual?: TensorInfo;
 }
 
-/** `mmllm/Linear`: the result, and with an activation also what went into it. */
+/** `mmllm/Linear`: `activation(x · weight + bias) + residual`, and with an activation also what went into it. */
 export const linearKernel = webgpuKernel<LinearInputs, { activation?: Activation }>(
   'mmllm/Linear',
-  'tiled, with the bias added on the way out',
-  ({ gpu, inputs: { x, weight, bias }, attrs: { activation } }) => {
+  'tiled, with bias and residual added on the way out',
+  ({ gpu, inputs: { x, weight, bias, residual }, attrs: { activation } }) => {
     const [depth, columns] = weight.shape as [number, number];
     const leading = x.shape.slice(0, -1);
     const out = multiply(gpu, {
       ...{ a: x, b: weight, bias, transposeA: false, transposeB: false },
+      residual: activation ? undefined : residual,
       ...{ batchA: 1, batchB: 1, rows: sizeOf(leading), depth, columns },
       shape: [...leading, columns],
     });
-    return activation ? [activated(gpu, out, activation), out] : out;
+    return activation ? [activated(gpu, out, activation, residual), out] : out;
   },
   [1, 6].map((rows) => ({
     inputs: { x: filled([rows, 40], 2), weight: filled([40, 3], 0.5), bias: filled([3], -1) },

@@ -104,20 +104,26 @@ interface Layer {
   inSize: number;
   outSize: number;
   bias: boolean;
+  residual: boolean;
   activation?: (typeof activations)[number];
 }
 
 const activations = ['gelu', 'silu', 'relu2'] as const;
 
 const layer =
-  ({ activation }: Layer) =>
-  (...[x, weight, bias]: tf.Tensor[]) =>
-    linear(x!, weight!, bias, activation);
+  ({ bias, residual, activation }: Layer) =>
+  (...[x, weight, ...rest]: tf.Tensor[]) =>
+    linear(x!, weight!, {
+      ...(bias && { bias: rest[0] }),
+      ...(residual && { residual: rest.at(-1) }),
+      ...(activation && { activation }),
+    });
 
-const layerInputs = ({ leading, inSize, outSize, bias }: Layer): Host[] => [
+const layerInputs = ({ leading, inSize, outSize, bias, residual }: Layer): Host[] => [
   randomHost([...leading, inSize], 1),
   randomHost([inSize, outSize], 2),
   ...(bias ? [randomHost([outSize], 3)] : []),
+  ...(residual ? [randomHost([...leading, outSize], 4)] : []),
 ];
 
 describeOnWebgpu('mmllm/Linear', () => {
@@ -129,6 +135,7 @@ describeOnWebgpu('mmllm/Linear', () => {
           inSize: size,
           outSize: size,
           bias: fc.boolean(),
+          residual: fc.boolean(),
           activation: fc.constantFrom(undefined, ...activations),
         }),
         async (one) => {
@@ -145,7 +152,14 @@ describeOnWebgpu('mmllm/Linear', () => {
       [3, 0, 5],
       [3, 5, 0],
     ] as const) {
-      const one: Layer = { leading: [rows], inSize, outSize, bias: true, activation: 'relu2' };
+      const one: Layer = {
+        leading: [rows],
+        inSize,
+        outSize,
+        bias: true,
+        residual: false,
+        activation: 'relu2',
+      };
       const [out] = await onWebgpu(layer(one), layerInputs(one));
       const bias = layerInputs(one)[2]!.data.map((value) => Math.max(value, 0) ** 2);
       const data = Array.from({ length: rows }, () => [...bias]).flat();

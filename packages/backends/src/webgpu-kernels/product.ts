@@ -10,7 +10,9 @@ export interface Product {
   /** float32[batchB, depth, columns], or [batchB, columns, depth] if transposed */
   readonly b: TensorInfo;
   /** float32[columns], added to every row */
-  readonly bias?: TensorInfo;
+  readonly bias?: TensorInfo | undefined;
+  /** Of the result's shape, added to it. */
+  readonly residual?: TensorInfo | undefined;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   /** Equal, or one of them 1. */
@@ -62,18 +64,18 @@ function skinny(gpu: Gpu, product: Product): Program {
 }
 
 /** What the texts depend on. */
-const textOf = ({ transposeA, transposeB, bias }: Product) => ({
+const textOf = ({ transposeA, transposeB, bias, residual }: Product) => ({
   transposeA,
   transposeB,
-  hasBias: bias !== undefined,
+  addends: `${bias ? ' + bias[atColumn]' : ''}${residual ? ' + residual[at]' : ''}`,
 });
 
-function common({ a, b, bias, ...product }: Product, kind: string) {
+function common({ a, b, bias, residual, ...product }: Product, kind: string) {
   const { transposeA, transposeB, batchA, batchB, rows, depth, columns, shape } = product;
-  const variant = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}${bias ? ' + bias' : ''}`;
+  const variant = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}${bias ? ' + bias' : ''}${residual ? ' + residual' : ''}`;
   return {
     name: `${variant}, ${kind}`,
-    inputs: { a, b, ...(bias && { bias }) },
+    inputs: { a, b, ...(bias && { bias }), ...(residual && { residual }) },
     shape,
     ints: {
       batches: Math.max(batchA, batchB),

@@ -2,6 +2,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { crossEntropy, layerNorm, logSumExp, rmsNorm, sumOfSquares } from '../../../nn/src/ops';
+import { columnSums } from '../../../nn/src/ops/column-sums';
 import {
   describeOnWebgpu,
   expectSameAsCpu,
@@ -55,6 +56,14 @@ describeOnWebgpu('mmllm/LayerNorm and its gradients', () => {
     const host = randomHost([65_600, 2], 1);
     const normed = (...[x]: tf.Tensor[]) => layerNorm(x!, undefined, undefined, 1e-5);
     await expectSameAsCpu(normed, [host], 5e-5);
+  });
+});
+
+describeOnWebgpu('mmllm/ColumnSums', () => {
+  it('is the reference for any number of rows', async () => {
+    for (const rows of [1, 64, 65, 4100]) {
+      await expectSameAsCpu((...[x]) => columnSums(x!), [randomHost([rows, 5], 1)], 2e-5);
+    }
   });
 });
 
@@ -114,6 +123,13 @@ describeOnWebgpu('mmllm/CrossEntropy and its gradient', () => {
   it('take no rows', async () => {
     const outputs = await onWebgpu(withGradients(op(new Int32Array(0))), [randomHost([0, 3], 1)]);
     expect(outputs).toEqual([{ shape: [], data: new Float32Array(1) }, randomHost([0, 3], 1)]);
+  });
+
+  it('look at no row that does not count', async () => {
+    const logits = withValue(randomHost([3, 5], 1), 7, Number.NaN);
+    await expectSameAsCpu(withGradients(op(Int32Array.of(1, -100, 3))), [logits], 1e-5);
+    const none = await onWebgpu(withGradients(op(Int32Array.of(-100, -100, -100))), [logits]);
+    expect(none.map(({ data }) => data.every((value) => value === 0))).toEqual([true, true]);
   });
 
   it('say NaN where a counted row has it', async () => {
