@@ -30,6 +30,8 @@ const options = [
   ['--initialMemory', '1'],
   ['--maximumMemory', '65536'],
   ['--enable', 'simd'],
+  ['--enable', 'threads'],
+  ['--transform', './scripts/inline-vectors.mjs'],
   // Vectors pass between our own files only, never to JavaScript.
   ['--disableWarning', '112'],
 ].flat();

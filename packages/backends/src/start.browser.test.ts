@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startBackend, stopBackend } from './index';
 
@@ -18,9 +17,9 @@ describe('startBackend in a browser', () => {
 
   it('runs threads where the page may share memory', async () => {
     expect(crossOriginIsolated).toBe(true);
-    await startBackend({ backend: 'wasm' });
-    const { wasm } = tf.backend() as unknown as { wasm: object };
-    expect(wasm).toHaveProperty('PThread');
+    expect((await startBackend({ backend: 'wasm', threads: 3 })).device).toBe('SIMD, 3 threads');
+    expect((await startBackend({ backend: 'wasm' })).device).toBe('SIMD, 3 threads');
+    expect((await startBackend({ backend: 'wasm', threads: 1 })).device).toBe('SIMD, 1 thread');
   });
 
   it('starts again after a stop', async () => {

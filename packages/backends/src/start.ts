@@ -1,8 +1,8 @@
 import { BackendError } from '@mmllm/core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { registerGradients } from './gradients';
-import { registerKernels } from './kernels';
 import { BACKEND_NAMES, type BackendName } from './names';
 import { openCpu } from './open/cpu';
 import {
@@ -15,9 +15,11 @@ import {
 import { openWasm } from './open/wasm';
 import { openWebgl } from './open/webgl';
 import { openWebgpu } from './open/webgpu';
+import { registerAllKernels } from './register-kernels';
 import { type BackendReport, describeBackend, type RejectedBackend } from './report';
 import { checkCurrentBackend } from './self-check';
-import { registerWasmKernels } from './wasm-kernels';
+import { hasSimd, startPool, type ThreadPool, threadCount } from './wasm-kernels';
+import { checkShaders, type GpuPrecision } from './webgpu-kernels';
 
 export interface StartOptions {
   /** `'auto'`, the default, takes the first of webgpu, webgl, wasm and cpu that works and is no emulated GPU. */
@@ -31,6 +33,16 @@ export interface StartOptions {
    * its end, or each file's. Needed only where no bundler placed them. Heeded until the wasm backend first starts.
    */
   wasmPaths?: WasmPaths;
+  /**
+   * What products on webgpu read their factors as: `'float16'` is faster and less exact, and takes numbers above 65504
+   * for infinite. Sums are float32 in any case. Without the device's feature `shader-f16` it is float32, the default.
+   */
+  gpuPrecision?: GpuPrecision;
+  /**
+   * Threads that our kernels on wasm work with, the main one included, where memory can be shared: in Node, and in pages
+   * that are cross-origin isolated. Default: one for each core, at most 8. Other backends leave it aside.
+   */
+  threads?: number;
 }
 
 const OPEN: Record<BackendName, OpenBackend> = {
@@ -43,6 +55,7 @@ const OPEN: Record<BackendName, OpenBackend> = {
 interface Running {
   report: BackendReport;
   software: boolean;
+  pool?: ThreadPool;
   stop: () => void;
 }
 
@@ -84,7 +97,10 @@ export const startBackend = (options: StartOptions = {}): Promise<BackendReport>
  */
 export const stopBackend = (): Promise<void> =>
   inTurn(async () => {
-    for (const { stop } of running.values()) stop();
+    for (const { stop, pool } of running.values()) {
+      pool?.stop();
+      stop();
+    }
     running.clear();
   });
 
@@ -107,7 +123,24 @@ export function explainBackend(): string {
   return [describeBackend(report), 'kernels of our own:', ...kernels].join('\n');
 }
 
-async function pick({ backend = 'auto', signal, wasmPaths }: StartOptions): Promise<BackendReport> {
+/**
+ * Checks that all kernels of ours which ran on the current backend did compute. On webgpu a shader that its driver
+ * refuses computes nothing, which shows only later: whatever comes first of this, the next kernel of ours and the next
+ * reading of a tensor (but not `dataSync`) throws, and the op goes on with its reference. Repeat what was computed.
+ *
+ * @throws {BackendError} naming the kernel, once for each.
+ */
+export async function checkBackend(): Promise<void> {
+  if (tf.getBackend() === 'webgpu') await checkShaders(tf.backend() as WebGPUBackend);
+}
+
+async function pick({
+  backend = 'auto',
+  signal,
+  wasmPaths,
+  threads,
+  gpuPrecision,
+}: StartOptions): Promise<BackendReport> {
   if (backend !== 'auto' && !BACKEND_NAMES.includes(backend)) {
     throw new BackendError({
       component: 'backends',
@@ -115,15 +148,18 @@ async function pick({ backend = 'auto', signal, wasmPaths }: StartOptions): Prom
       actual: `${backend}`,
     });
   }
+  const wanted = threads === undefined ? undefined : threadCount(threads);
   const candidates = backend === 'auto' ? BACKEND_NAMES : [backend];
   const rejected: RejectedBackend[] = [];
   for (const name of candidates) {
     signal?.throwIfAborted();
     try {
-      const open = { allowSoftware: backend !== 'auto', wasmPaths };
+      const open = { allowSoftware: backend !== 'auto', wasmPaths, gpuPrecision };
       const reason =
         backend === 'auto' ? 'the fastest kind that works here' : 'asked for by name, and works here';
-      return await start(name, open, { reason, rejected });
+      const entry = await start(name, open, { reason, rejected });
+      if (name === 'wasm') setPool(entry, wanted);
+      return entry.report;
     } catch (error) {
       rejected.push({ backend: name, reason: messageOf(error) });
     }
@@ -138,32 +174,41 @@ async function pick({ backend = 'auto', signal, wasmPaths }: StartOptions): Prom
 
 async function start(
   name: BackendName,
-  options: OpenOptions,
+  options: OpenOptions & Pick<StartOptions, 'gpuPrecision'>,
   decision: Pick<BackendReport, 'reason' | 'rejected'>,
-): Promise<BackendReport> {
+): Promise<Running> {
   const before = running.get(name);
   if (before) {
     if (before.software && !options.allowSoftware) throw new Error(softwareReason(before.report.device));
     await tf.setBackend(name);
-    before.report = { ...before.report, ...decision };
-    return before.report;
+    const kernels = await registerAllKernels(name, options.gpuPrecision);
+    before.report = { ...before.report, ...decision, kernels };
+    return before;
   }
   const { device, software = false, stop } = await install(name, options);
   try {
     registerGradients();
-    const fixes = registerKernels(name).map(({ kernelName, reason }) => ({ kernelName, reason }));
     await tf.setBackend(name);
-    // The current backend is now the one that this name stands for.
-    const fast = name === 'wasm' ? registerWasmKernels(tf.backend() as BackendWasm) : [];
-    const kernels = [...fixes, ...fast];
+    const kernels = await registerAllKernels(name, options.gpuPrecision);
     await checkCurrentBackend();
     const report = { backend: name, ...decision, ...(device && { device }), kernels };
-    running.set(name, { report, software, stop });
-    return report;
+    const entry = { report, software, stop };
+    running.set(name, entry);
+    return entry;
   } catch (error) {
     stop();
     throw error;
   }
+}
+
+/** Gives the wasm backend as many threads as are wanted; asked for nothing, it keeps those that it has. */
+function setPool(entry: Running, wanted: number | undefined): void {
+  if (!hasSimd()) return;
+  if (entry.pool && (wanted === undefined || wanted === entry.pool.count)) return;
+  entry.pool?.stop();
+  entry.pool = startPool(tf.backend() as BackendWasm, threadCount(wanted));
+  const count = entry.pool?.count ?? 1;
+  entry.report = { ...entry.report, device: `SIMD, ${count === 1 ? '1 thread' : `${count} threads`}` };
 }
 
 /** Hands a backend to tfjs, without making it the current one. */

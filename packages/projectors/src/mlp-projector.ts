@@ -55,7 +55,7 @@ export class MlpProjector extends Module implements Projector {
     const last = this.layers.length - 1;
     const projected = tf.tidy(() =>
       this.layers.reduce(
-        (x, layer, index) => layer.forward(x, index < last ? this.activation : undefined),
+        (x, layer, index) => layer.forward(x, index < last ? { activation: this.activation } : {}),
         features,
       ),
     );

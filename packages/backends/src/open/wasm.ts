@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { OpenBackend } from './open';
+import type { OpenBackend, WasmPaths } from './open';
+import { canShareMemory, sharedBinary } from './shared-memory';
 
 type BackendFactory = () => tf.KernelBackend | Promise<tf.KernelBackend>;
 
@@ -9,29 +10,31 @@ type BackendFactory = () => tf.KernelBackend | Promise<tf.KernelBackend>;
  */
 let stockFactory: BackendFactory | undefined;
 
-/** WebAssembly with SIMD; in browsers with several threads where the page is cross-origin isolated. */
+const SIMD_BINARY = 'tfjs-backend-wasm-simd.wasm';
+const BINARIES = ['tfjs-backend-wasm.wasm', SIMD_BINARY, 'tfjs-backend-wasm-threaded-simd.wasm'];
+
+/** WebAssembly with SIMD; where memory can be shared, so that threads of our own may work in it. */
 export const openWasm: OpenBackend = async ({ wasmPaths }) => {
   if (typeof WebAssembly === 'undefined') throw new Error('there is no WebAssembly here');
-  const { getThreadsCount, setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
   stockFactory ??= tf.findBackendFactory('wasm');
-  // In Node the package finds the files beside itself.
-  if (wasmPaths) setWasmPaths(typeof wasmPaths === 'string' ? pathsIn(wasmPaths) : wasmPaths);
-  else if (!tf.env().getBool('IS_NODE')) setWasmPaths(bundledPaths());
-  const backend = await stockFactory();
+  const isNode = tf.env().getBool('IS_NODE');
+  const stock = wasmPaths ? pathsOf(wasmPaths) : isNode ? undefined : bundledPaths();
   const simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
-  return { backend, device: `${simd ? 'SIMD' : 'no SIMD'}, ${threads(getThreadsCount())}` };
+  // The stock threaded build would bring threads of its own.
+  tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  const shared =
+    simd && canShareMemory() ? await sharedBinary(stock?.[SIMD_BINARY]).catch(() => undefined) : undefined;
+  if (shared) setWasmPaths(Object.fromEntries(BINARIES.map((name) => [name, shared])), true);
+  // In Node the package finds the files beside itself.
+  else if (stock) setWasmPaths(stock);
+  const backend = await stockFactory();
+  return { backend, device: simd ? 'SIMD' : 'no SIMD' };
 };
 
 /** Spelt out, because tfjs prefers addresses that it was once given for single files to a folder. */
-const pathsIn = (folder: string): Record<string, string> =>
-  Object.fromEntries(
-    ['', '-simd', '-threaded-simd'].map((kind) => {
-      const file = `tfjs-backend-wasm${kind}.wasm`;
-      return [file, `${folder}${file}`];
-    }),
-  );
-
-const threads = (count: number): string => (count === 1 ? '1 thread' : `${count} threads`);
+const pathsOf = (paths: WasmPaths): Record<string, string> =>
+  typeof paths === 'string' ? Object.fromEntries(BINARIES.map((name) => [name, `${paths}${name}`])) : paths;
 
 /**
  * Addresses that bundlers understand: Vite and webpack copy each file named in this form and write its new address

@@ -4,3 +4,6 @@ const ACTIVATIONS = ['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'relu', 'relu2',
 export type Activation = (typeof ACTIVATIONS)[number];
 
 export const activationNumber = (name: Activation): number => ACTIVATIONS.indexOf(name);
+
+/** In place of an activation's number. */
+export const NO_ACTIVATION = -1;

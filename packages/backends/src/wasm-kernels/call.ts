@@ -2,6 +2,7 @@ import { BackendError } from '@mmllm/core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import type * as tf from '@tensorflow/tfjs-core';
 import { markChanged } from './changed';
+import { packedWeights, type Right } from './packed-weights';
 import { withScratch } from './scratch';
 import { type Exports, heapOf, sideModule } from './side-module';
 
@@ -12,6 +13,8 @@ export interface Call<I, A> {
   readonly kernels: Exports;
   /** Where a tensor's floats lie. */
   address(tensor: tf.TensorInfo): number;
+  /** Where the right side of a product with `rows` rows is to be read: a packed copy, if one is kept. */
+  right(side: { tensor: tf.TensorInfo; n: number; k: number; transpose: boolean }, rows: number): Right;
   /** A new float32 tensor, with undefined content. */
   output(shape: readonly number[]): tf.TensorInfo;
   /**
@@ -60,6 +63,10 @@ export function wasmKernel<I, A>(
       attrs: attrs as unknown as A,
       kernels: sideModule(wasm),
       address: ({ dataId }) => wasm.dataIdMap.get(dataId).memoryOffset,
+      right: ({ tensor: { dataId }, ...side }, rows) => {
+        const { memoryOffset } = wasm.dataIdMap.get(dataId);
+        return packedWeights(wasm, sideModule(wasm)).find({ ...side, dataId, address: memoryOffset }, rows);
+      },
       output: (shape) => wasm.makeOutput([...shape], 'float32'),
       overwrite: ({ dataId, shape, dtype }) => {
         if (wasm.refCount(dataId) > 1) return wasm.makeOutput([...shape], dtype);
@@ -81,3 +88,9 @@ export function wasmKernel<I, A>(
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+
+/** float32[…, D] as rows of D. */
+export function rowsOf({ shape }: tf.TensorInfo): { rows: number; width: number } {
+  const width = shape.at(-1) ?? 1;
+  return { rows: width === 0 ? 0 : sizeOf(shape) / width, width };
+}

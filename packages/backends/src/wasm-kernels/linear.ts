@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { type Activation, activationNumber } from './activation-names';
+import { type Activation, activationNumber, NO_ACTIVATION } from './activation-names';
 import { sizeOf, wasmKernel } from './call';
 
 interface LinearInputs {
@@ -9,26 +9,52 @@ interface LinearInputs {
   weight: tf.TensorInfo;
   /** float32[Out] */
   bias?: tf.TensorInfo;
+  /** float32[…, Out] */
+  residual?: tf.TensorInfo;
 }
 
-/** `mmllm/Linear`: `x · weight + bias`; with an activation its value, and what went into it. */
+/** `mmllm/Linear`: `activation(x · weight + bias) + residual`, and with an activation what went into it. */
 export const linearKernel = wasmKernel<LinearInputs, { activation?: Activation }>(
   'mmllm/Linear',
-  'packed SIMD product that starts from the bias',
-  ({ inputs: { x, weight, bias }, attrs: { activation }, kernels, address, output, withScratch }) => {
+  'packed SIMD product that starts from the bias and is finished in the cache',
+  ({
+    inputs: { x, weight, bias, residual },
+    attrs: { activation },
+    kernels,
+    address,
+    right,
+    output,
+    withScratch,
+  }) => {
     const [k, n] = weight.shape as [number, number];
     const leading = x.shape.slice(0, -1);
     const m = sizeOf(leading);
     const out = output([...leading, n]);
     const activated = activation && output(out.shape);
+    const finished = activated ?? (residual && out);
     if (m * n > 0) {
+      const { address: at, layout } = right({ tensor: weight, n, k, transpose: false }, m);
       withScratch(kernels.matmulScratch(m, n, k), (scratch) => {
-        const from = bias ? address(bias) : 0;
-        kernels.matmul(address(x), 0, 0, address(weight), 0, 0, from, address(out), 1, m, n, k, scratch);
+        kernels.matmul(
+          address(x),
+          0,
+          0,
+          at,
+          0,
+          layout,
+          bias ? address(bias) : 0,
+          address(out),
+          1,
+          m,
+          n,
+          k,
+          activation ? activationNumber(activation) : NO_ACTIVATION,
+          residual ? address(residual) : 0,
+          finished ? address(finished) : 0,
+          scratch,
+        );
       });
     }
-    if (!activation || !activated) return out;
-    kernels.activate(activationNumber(activation), address(out), address(activated), m * n);
-    return [activated, out];
+    return activated ? [activated, out] : out;
   },
 );

@@ -116,12 +116,13 @@ const activations = ['gelu', 'gelu_tanh', 'quick_gelu', 'silu', 'relu', 'relu2',
 
 const layer =
   ({ activation }: Layer) =>
-  (...[x, weight, bias]: tf.Tensor[]) =>
-    linear(x!, weight!, bias, activation);
+  (...[x, weight, residual, bias]: tf.Tensor[]) =>
+    linear(x!, weight!, { bias, activation, residual });
 
 const layerInputs = ({ leading, inSize, outSize, bias }: Layer): Host[] => [
   randomHost([...leading, inSize], 1),
   randomHost([inSize, outSize], 2),
+  randomHost([...leading, outSize], 4),
   ...(bias ? [randomHost([outSize], 3)] : []),
 ];
 
@@ -150,7 +151,7 @@ describe('mmllm/Linear on wasm', () => {
     ];
     const x = { shape: [values.length, 1], data: Float32Array.from(values) };
     const one = { shape: [1, 1], data: Float32Array.of(1) };
-    const op = (...[input, weight]: tf.Tensor[]) => linear(input!, weight!, undefined, activation);
+    const op = (...[input, weight]: tf.Tensor[]) => linear(input!, weight!, { activation });
     await expectSameAsCpu(op, [x, one], 2e-6);
     await expectSameAsCpu(op, [withValue(x, 3, Number.NaN), one], 2e-6);
   });
@@ -163,9 +164,9 @@ describe('mmllm/Linear on wasm', () => {
     ] as const) {
       const one: Layer = { leading: [rows], inSize, outSize, bias: true, activation: 'relu' };
       const [out] = await outputsOn('wasm', layer(one), layerInputs(one));
-      const bias = layerInputs(one)[2]!.data.map((value) => Math.max(value, 0));
-      const data = Array.from({ length: rows }, () => [...bias]).flat();
-      expect(out).toEqual({ shape: [rows, outSize], data: Float32Array.from(data) });
+      const [, , residual, bias] = layerInputs(one);
+      const data = residual!.data.map((value, i) => Math.max(bias!.data[i % outSize]!, 0) + value);
+      expect(out).toEqual({ shape: [rows, outSize], data });
     }
   });
 });

@@ -22,9 +22,27 @@ it('says what it registered, and changes nothing when called again', async () =>
     'mmllm/AttentionGrad',
     'mmllm/Activate',
     'mmllm/ActivateGrad',
+    'mmllm/Gated',
+    'mmllm/GatedGrad',
     'mmllm/LayerNorm',
     'mmllm/LayerNormGrad',
     'mmllm/LayerNormGainGrad',
+    'mmllm/RmsNorm',
+    'mmllm/RmsNormGrad',
+    'mmllm/RmsNormGainGrad',
+    'mmllm/Rope',
+    'mmllm/Embedding',
+    'mmllm/EmbeddingGrad',
+    'mmllm/SelectRows',
+    'mmllm/ColumnSums',
+    'mmllm/LogSumExp',
+    'mmllm/LogSumExpGrad',
+    'mmllm/CrossEntropy',
+    'mmllm/CrossEntropyGrad',
+    'mmllm/SoftCrossEntropy',
+    'mmllm/SoftCrossEntropyGrad',
+    'mmllm/SigmoidPairLoss',
+    'mmllm/SigmoidPairLossGrad',
     'mmllm/AdamW',
     'mmllm/SumOfSquares',
   ]);
@@ -34,10 +52,10 @@ it('says what it registered, and changes nothing when called again', async () =>
   expect(registered.map(({ kernelName }) => kernelOf(kernelName))).toEqual(before);
 });
 
-it('runs in the memory that tfjs chose, which is shared in an isolated page', async () => {
+it('runs in memory that is shared, in Node and in an isolated page', async () => {
   await tf.setBackend('wasm');
-  const isIsolated = 'crossOriginIsolated' in globalThis && globalThis.crossOriginIsolated;
-  expect(heapOf(wasm()).memory.buffer instanceof SharedArrayBuffer).toBe(isIsolated);
+  const mayShare = !('crossOriginIsolated' in globalThis) || globalThis.crossOriginIsolated;
+  expect(heapOf(wasm()).memory.buffer instanceof SharedArrayBuffer).toBe(mayShare);
 });
 
 it('takes the place of a reference, which comes back where it is forced off', async () => {

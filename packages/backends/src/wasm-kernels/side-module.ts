@@ -1,42 +1,15 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { plainModule, relaxedModule } from './generated/modules';
+import type { ActivationExports, LossExports, NormExports, RowExports } from './row-exports';
+import { type SharedModule, startThreads, type ThreadPool } from './thread-pool';
 
 /** What `assembly/index.ts` exports. Addresses are bytes in the memory of tfjs; flags are 0 or 1. */
-export interface Exports {
-  CONSTANTS_SIZE: WebAssembly.Global;
-  initialize(constants: number): void;
-  activate(kind: number, from: number, to: number, n: number): void;
-  activationGradient(kind: number, dy: number, x: number, dx: number, n: number): void;
-  layerNorm(
-    x: number,
-    gain: number,
-    bias: number,
-    eps: number,
-    rows: number,
-    width: number,
-    out: number,
-    means: number,
-    inverses: number,
-  ): void;
-  layerNormGradient(
-    dy: number,
-    x: number,
-    means: number,
-    inverses: number,
-    gain: number,
-    rows: number,
-    width: number,
-    dx: number,
-  ): void;
-  layerNormGainGradient(
-    dy: number,
-    x: number,
-    means: number,
-    inverses: number,
-    rows: number,
-    width: number,
-    dGain: number,
-  ): void;
+export interface Exports extends ActivationExports, NormExports, RowExports, LossExports {
+  STATE_SIZE: WebAssembly.Global;
+  initialize(state: number): void;
+  setThreads(count: number): void;
+  forgetSleepers(): void;
+  splitFrom(work: number): void;
   adamw(
     parameter: number,
     gradient: number,
@@ -65,15 +38,20 @@ export interface Exports {
     transposeA: number,
     b: number,
     bBatch: number,
-    transposeB: number,
+    rightLayout: number,
     bias: number,
     c: number,
     batch: number,
     m: number,
     n: number,
     k: number,
+    activation: number,
+    residual: number,
+    activated: number,
     scratch: number,
   ): void;
+  packedBytes(n: number, k: number): number;
+  packRight(to: number, b: number, transpose: number, n: number, k: number): void;
   attentionScratch(keys: number, headSize: number): number;
   attentionGradientScratch(keys: number, headSize: number): number;
   attention(
@@ -154,34 +132,64 @@ export const hasSimd = (): boolean => WebAssembly.validate(fromBase64(plainModul
 /** Which of the two modules to use; `relaxed` only where the engine has it. */
 export type Variant = 'plain' | 'relaxed';
 
-const instances = new WeakMap<WebAssembly.Memory, Map<Variant, Exports>>();
+/** Our module in one memory, and what a helper thread needs to join it. */
+interface Instance {
+  readonly kernels: Exports;
+  readonly shared: SharedModule;
+}
+
+const instances = new WeakMap<WebAssembly.Memory, Map<Variant, Instance>>();
+
+const bestVariant = (): Variant => (hasRelaxedSimd() ? 'relaxed' : 'plain');
 
 /**
  * Our module in the memory of a wasm backend; the same one at every call.
  *
  * @throws {Error} if the backend hides its memory or the engine has no SIMD.
  */
-export function sideModule(
-  backend: BackendWasm,
-  variant: Variant = hasRelaxedSimd() ? 'relaxed' : 'plain',
-): Exports {
-  const heap = heapOf(backend);
-  const variants = instances.get(heap.memory) ?? new Map<Variant, Exports>();
-  instances.set(heap.memory, variants);
-  const exports = variants.get(variant) ?? instantiate(heap, variant);
-  variants.set(variant, exports);
-  return exports;
+export const sideModule = (backend: BackendWasm, variant: Variant = bestVariant()): Exports =>
+  instanceIn(backend, variant).kernels;
+
+/**
+ * Lets `count` threads work on the kernels, where the backend's memory is shared.
+ *
+ * @returns undefined where it is not.
+ */
+export function startPool(backend: BackendWasm, count: number): ThreadPool | undefined {
+  const { kernels, shared } = instanceIn(backend, bestVariant());
+  if (count === 1 || !isShared(shared.memory)) return undefined;
+  kernels.forgetSleepers();
+  const pool = startThreads(shared, count);
+  kernels.setThreads(count);
+  return {
+    count,
+    stop: () => {
+      kernels.setThreads(1);
+      pool.stop();
+    },
+  };
 }
 
-function instantiate({ memory, malloc }: Heap, variant: Variant): Exports {
+function instanceIn(backend: BackendWasm, variant: Variant): Instance {
+  const heap = heapOf(backend);
+  const variants = instances.get(heap.memory) ?? new Map<Variant, Instance>();
+  instances.set(heap.memory, variants);
+  const instance = variants.get(variant) ?? instantiate(heap, variant);
+  variants.set(variant, instance);
+  return instance;
+}
+
+function instantiate({ memory, malloc }: Heap, variant: Variant): Instance {
   const bytes = fromBase64(variant === 'relaxed' ? relaxedModule : plainModule);
   if (isShared(memory)) declareShared(bytes);
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+  const module = new WebAssembly.Module(bytes);
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   // The functions of `assembly/index.ts`, which a test calls one by one.
   const kernels = exports as unknown as Exports;
   // Lives as long as the memory.
-  kernels.initialize(malloc(kernels.CONSTANTS_SIZE.value));
-  return kernels;
+  const state = malloc(kernels.STATE_SIZE.value);
+  kernels.initialize(state);
+  return { kernels, shared: { module, memory, state } };
 }
 
 /**

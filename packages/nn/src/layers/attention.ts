@@ -45,6 +45,8 @@ export interface AttendOptions {
   rule: AttentionRule;
   rotary?: Rotary;
   cache?: LayerCache;
+  /** float32[B, T, hiddenSize], added last. */
+  residual?: tf.Tensor3D;
 }
 
 /** Multi-head attention, `softmax(q · kᵀ / √headSize) · v` (Vaswani et al. 2017, arXiv:1706.03762). */
@@ -87,9 +89,9 @@ export class Attention extends Module {
   }
 
   /** Self-attention: float32[B, T, hiddenSize] to the same shape. */
-  forward(x: tf.Tensor3D, { rule, rotary, cache }: AttendOptions): tf.Tensor3D {
-    const made = this.keyValues(x, rotary);
-    return this.attend(x, cache ? cache.append(made) : made, { rule, rotary });
+  forward(x: tf.Tensor3D, { cache, ...options }: AttendOptions): tf.Tensor3D {
+    const made = this.keyValues(x, options.rotary);
+    return this.attend(x, cache ? cache.append(made) : made, options);
   }
 
   /** Keys and values of float32[B, S, sourceSize]. */
@@ -100,11 +102,15 @@ export class Attention extends Module {
   }
 
   /** Attention of float32[B, T, hiddenSize] over given keys and values. */
-  attend(x: tf.Tensor3D, { k, v }: KeyValues, { rule, rotary }: Omit<AttendOptions, 'cache'>): tf.Tensor3D {
+  attend(
+    x: tf.Tensor3D,
+    { k, v }: KeyValues,
+    { rule, rotary, residual }: Omit<AttendOptions, 'cache'>,
+  ): tf.Tensor3D {
     const { numHeads, numKeyValueHeads, headSize } = this.heads;
     const q = rotate(this.normed(this.qProj.forward(x), this.qNorm), rotary, numHeads);
     const mixed = attention(q, k, v, rule, { numHeads, numKeyValueHeads, scale: 1 / Math.sqrt(headSize) });
-    return this.outProj.forward(mixed);
+    return this.outProj.forward(mixed, { residual });
   }
 
   private normed(x: tf.Tensor3D, norm: Norm | undefined): tf.Tensor3D {

@@ -1,15 +1,15 @@
 import { type Initializer, Module, normal, Parameter, ShapeError, zeros } from '@mmllm/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Activation, linear } from '../ops';
+import { type LinearOptions, linear } from '../ops';
 
-export interface LinearOptions {
+export interface LinearLayerOptions {
   /** Default true. */
   bias?: boolean;
   /** Of the weight. Default normal(0.02). */
   initializer?: Initializer;
 }
 
-/** `y = activation(x · W + b)`. The weight is held as [inputSize, outputSize], the layout of the plain product. */
+/** `y = activation(x · W + b) + residual`. The weight is held as [inputSize, outputSize], the layout of the plain product. */
 export class Linear extends Module {
   readonly weight: Parameter;
   readonly bias?: Parameter;
@@ -17,15 +17,20 @@ export class Linear extends Module {
   constructor(
     readonly inputSize: number,
     readonly outputSize: number,
-    { bias = true, initializer = normal(0.02) }: LinearOptions = {},
+    { bias = true, initializer = normal(0.02) }: LinearLayerOptions = {},
   ) {
     super();
     this.weight = new Parameter([inputSize, outputSize], { initializer });
     if (bias) this.bias = new Parameter([outputSize], { initializer: zeros });
   }
 
-  /** float32[…, inputSize] to float32[…, outputSize]; @throws ShapeError for another width. */
-  forward<T extends Tensor>(x: T, activation?: Activation): T {
+  /**
+   * float32[…, inputSize] to float32[…, outputSize].
+   *
+   * @param options.residual float32[…, outputSize], added last
+   * @throws ShapeError for another width.
+   */
+  forward<T extends Tensor>(x: T, options: Omit<LinearOptions, 'bias'> = {}): T {
     const width = x.shape[x.rank - 1];
     if (width !== this.inputSize) {
       throw new ShapeError({
@@ -34,6 +39,6 @@ export class Linear extends Module {
         actual: `[${x.shape.join(', ')}]`,
       });
     }
-    return linear(x, this.weight.value, this.bias?.value, activation) as T;
+    return linear(x, this.weight.value, { bias: this.bias?.value, ...options });
   }
 }

@@ -12,9 +12,14 @@ export interface MlpOptions {
   initializer?: Initializer;
 }
 
+export interface FeedForwardOptions {
+  /** float32[…, hiddenSize], added last. */
+  readonly residual?: Tensor;
+}
+
 /** The feed-forward half of a transformer block: float32[…, hiddenSize] to the same shape. */
 export interface FeedForward extends Module {
-  forward<T extends Tensor>(x: T): T;
+  forward<T extends Tensor>(x: T, options?: FeedForwardOptions): T;
 }
 
 /** Two layers with an activation between them. */
@@ -30,8 +35,8 @@ export class Mlp extends Module implements FeedForward {
     this.fc2 = new Linear(intermediateSize, hiddenSize, { bias, initializer });
   }
 
-  forward<T extends Tensor>(x: T): T {
-    return this.fc2.forward(this.fc1.forward(x, this.activation));
+  forward<T extends Tensor>(x: T, { residual }: FeedForwardOptions = {}): T {
+    return this.fc2.forward(this.fc1.forward(x, { activation: this.activation }), { residual });
   }
 }
 
@@ -50,10 +55,9 @@ export class GatedMlp extends Module implements FeedForward {
     this.downProj = new Linear(intermediateSize, hiddenSize, { bias, initializer });
   }
 
-  forward<T extends Tensor>(x: T): T {
-    return this.downProj.forward(
-      gated(this.gateProj.forward(x), this.upProj.forward(x), this.activation) as T,
-    );
+  forward<T extends Tensor>(x: T, { residual }: FeedForwardOptions = {}): T {
+    const inner = gated(this.gateProj.forward(x), this.upProj.forward(x), this.activation);
+    return this.downProj.forward(inner, { residual });
   }
 }
 

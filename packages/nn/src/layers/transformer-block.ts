@@ -1,5 +1,5 @@
 import { Module } from '@mmllm/core';
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { AttendOptions, Attention } from './attention';
 import type { FeedForward } from './mlp';
 import type { Norm } from './norm';
@@ -27,11 +27,8 @@ export class TransformerBlock extends Module {
   }
 
   /** float32[B, T, hiddenSize] to the same shape. */
-  forward(x: tf.Tensor3D, options: AttendOptions): tf.Tensor3D {
-    const attended = tf.add(
-      x,
-      this.selfAttention.forward(this.attentionNorm.forward(x), options),
-    ) as tf.Tensor3D;
-    return tf.add(attended, this.mlp.forward(this.mlpNorm.forward(attended))) as tf.Tensor3D;
+  forward(x: tf.Tensor3D, options: Omit<AttendOptions, 'residual'>): tf.Tensor3D {
+    const attended = this.selfAttention.forward(this.attentionNorm.forward(x), { ...options, residual: x });
+    return this.mlp.forward(this.mlpNorm.forward(attended), { residual: attended });
   }
 }

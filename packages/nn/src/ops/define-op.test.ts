@@ -184,13 +184,13 @@ describe('the ops', () => {
     const x = upload(randomHost([5, 3], 1));
     const weight = tf.variable(upload(randomHost([3, 4], 2)));
     const bias = tf.variable(upload(randomHost([4], 3)));
-    const forward = () => linear(x, weight, bias, 'silu');
+    const forward = () => linear(x, weight, { bias, activation: 'silu' });
 
     const onlyBias = await kernelCounts(() => tf.variableGrads(() => tf.sum(forward()), [bias]).grads);
     expect(onlyBias['mmllm/MatMul']).toBeUndefined();
     const onlyWeight = await kernelCounts(() => tf.variableGrads(() => tf.sum(forward()), [weight]).grads);
     expect(onlyWeight).toEqual({ 'mmllm/Linear': 1, 'mmllm/ActivateGrad': 1, 'mmllm/MatMul': 1 });
-    const onlyX = await kernelCounts(() => tf.grad((input: tf.Tensor) => linear(input, weight, bias))(x));
+    const onlyX = await kernelCounts(() => tf.grad((input: tf.Tensor) => linear(input, weight, { bias }))(x));
     expect(onlyX).toEqual({ 'mmllm/Linear': 1, 'mmllm/MatMul': 1 });
     tf.dispose([x, weight, bias]);
   });

@@ -13,7 +13,7 @@ export {
 } from './define-op';
 export { embedding } from './embedding';
 export { layerNorm } from './layer-norm';
-export { linear } from './linear';
+export { type LinearOptions, linear } from './linear';
 export { logSumExp } from './log-sum-exp';
 export { type MatmulOptions, matmul } from './matmul';
 export { rmsNorm } from './rms-norm';

@@ -2,6 +2,8 @@ import { ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { activateGradient } from './activate';
 import { type Activation, activationValue } from './activations';
+import { shapeText } from './checks';
+import { columnSums } from './column-sums';
 import { defineOp } from './define-op';
 import { matmul } from './matmul';
 import { asRows } from './rows';
@@ -10,16 +12,27 @@ interface LinearInputs {
   x: tf.Tensor;
   weight: tf.Tensor;
   bias?: tf.Tensor;
+  residual?: tf.Tensor;
+}
+
+export interface LinearOptions {
+  /** float32[Out] */
+  readonly bias?: tf.Tensor;
+  readonly activation?: Activation;
+  /** float32[…, Out], added last. */
+  readonly residual?: tf.Tensor;
 }
 
 /** Outputs: the result, and with an activation also what went into it. */
 const apply = defineOp<LinearInputs, { activation?: Activation }, 'x' | 'weight'>({
   name: 'mmllm/Linear',
-  reference: ({ x, weight, bias }, { activation }) => {
+  reference: ({ x, weight, bias, residual }, { activation }) => {
     const rows = asRows(x);
     const product = bias ? tf.fused.matMul({ a: rows, b: weight, bias }) : tf.matMul(rows, weight);
     const out = tf.reshape(product, [...x.shape.slice(0, -1), weight.shape[1]!]);
-    return activation ? [activationValue(out, activation), out] : out;
+    const activated = activation ? activationValue(out, activation) : out;
+    const result = residual ? tf.add(activated, residual) : activated;
+    return activation ? [result, out] : result;
   },
   inputsToSave: ['x', 'weight'],
   outputsToSave: [false, true],
@@ -29,45 +42,44 @@ const apply = defineOp<LinearInputs, { activation?: Activation }, 'x' | 'weight'
     return {
       x: () => tf.reshape(matmul(asRows(inner), weight, { transposeB: true }), x.shape),
       weight: () => matmul(asRows(x), asRows(inner), { transposeA: true }),
-      bias: () => {
-        const rows = asRows(inner);
-        // The plain product: for the weight's gradient wasm has packed this side of it already.
-        return tf.reshape(tf.matMul(tf.ones([1, rows.shape[0]]), rows), [weight.shape[1]!]);
-      },
+      bias: () => columnSums(inner),
+      residual: () => tf.clone(dy),
     };
   },
 });
 
 /**
- * `activation(x · weight + bias)`. Gradients of inputs that nothing trained depends on are not computed, so a frozen
- * weight costs nothing in the backward pass. The caller owns the result.
+ * `activation(x · weight + bias) + residual`. Gradients of inputs that nothing trained depends on are not computed, so a
+ * frozen weight costs nothing in the backward pass. The caller owns the result.
  *
  * @param x float32[…, In]
  * @param weight float32[In, Out]: the transpose of a PyTorch weight, so that the forward pass is the plain product.
- * @param bias float32[Out]
  * @throws ShapeError if sizes do not fit.
  */
 export function linear<T extends tf.Tensor>(
   x: T,
   weight: tf.Tensor,
-  bias?: tf.Tensor,
-  activation?: Activation,
+  { bias, activation, residual }: LinearOptions = {},
 ): T {
   const [inSize, outSize] = weight.shape;
   if (weight.rank !== 2 || x.rank === 0 || x.shape.at(-1) !== inSize) {
     throw new ShapeError({
       component: 'linear',
       expected: `x of [..., ${inSize}] for a weight of [In, Out]`,
-      actual: `x [${x.shape.join(', ')}], weight [${weight.shape.join(', ')}]`,
+      actual: `x ${shapeText(x.shape)}, weight ${shapeText(weight.shape)}`,
     });
   }
-  if (bias && (bias.rank !== 1 || bias.shape[0] !== outSize)) {
-    throw new ShapeError({
-      component: 'linear',
-      expected: `a bias of [${outSize}]`,
-      actual: `[${bias.shape.join(', ')}]`,
-    });
-  }
+  checkShape('a bias', bias, [outSize!]);
+  checkShape('a residual', residual, [...x.shape.slice(0, -1), outSize!]);
   // Only the last size changes.
-  return apply({ x, weight, bias }, { activation }) as T;
+  return apply({ x, weight, bias, residual }, { activation }) as T;
+}
+
+function checkShape(what: string, given: tf.Tensor | undefined, wanted: readonly number[]): void {
+  if (!given || tf.util.arraysEqual(given.shape, [...wanted])) return;
+  throw new ShapeError({
+    component: 'linear',
+    expected: `${what} of ${shapeText(wanted)}`,
+    actual: shapeText(given.shape),
+  });
 }

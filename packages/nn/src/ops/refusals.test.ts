@@ -45,7 +45,7 @@ const refusals: [what: string, call: () => unknown, error: typeof MmllmError, te
   ['a weight that is no matrix', () => linear(matrix(2, 3), tf.zeros([3])), ShapeError, 'weight [3]'],
   [
     'another bias',
-    () => linear(matrix(2, 3), matrix(3, 5), tf.zeros([3])),
+    () => linear(matrix(2, 3), matrix(3, 5), { bias: tf.zeros([3]) }),
     ShapeError,
     'a bias of [5], got [3]',
   ],

@@ -54,7 +54,7 @@ export class PatchEmbedding extends Module {
   }
 
   private product(pixels: tf.Tensor4D): tf.Tensor {
-    return linear(patchify(pixels, this.patchSize), this.weight.value, this.bias?.value);
+    return linear(patchify(pixels, this.patchSize), this.weight.value, { bias: this.bias?.value });
   }
 
   private convolution(pixels: tf.Tensor4D): tf.Tensor {

@@ -13,7 +13,9 @@ export class TanhPooler extends Module implements PoolingHead {
   forward(tokens: tf.Tensor3D): tf.Tensor2D {
     return tf.tidy(() => {
       const [batch, , size] = tokens.shape;
-      return this.dense.forward(tf.reshape<tf.Rank.R2>(tokens, [batch, size]), 'tanh');
+      return this.dense.forward(tf.reshape<tf.Rank.R2>(tokens, [batch, size]), {
+        activation: 'tanh',
+      });
     });
   }
 }

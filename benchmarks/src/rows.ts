@@ -1,0 +1,176 @@
+import type { HeldType, TrainStage, Work } from './engine.ts';
+
+/** Engines by the name that tables give them. */
+export type EngineName =
+  | 'ours'
+  | 'onnxruntime-web'
+  | 'onnxruntime-web fused'
+  | 'transformers.js'
+  | 'transformers.js fused'
+  | 'tfjs'
+  | 'tfjs transposing'
+  | 'PyTorch';
+
+/** An engine with work and threads of its own: one process. */
+export interface Contestant {
+  readonly engine: EngineName;
+  readonly work: Work;
+  readonly threads: number;
+}
+
+/** Ours beside one peer or several, of which the fastest counts. They take turns. */
+export interface Match {
+  readonly ours: Contestant;
+  readonly peers: readonly Contestant[];
+}
+
+export type Unit = 'ms' | 'tokens/s' | 'MB';
+
+/** One line of the table. */
+export interface Row {
+  readonly name: string;
+  /** `ms`: of one run; `MB`: peak resident memory of a process that does nothing else. */
+  readonly unit: Unit;
+  /** What the ratio, ours to theirs, must reach. */
+  readonly goal: number;
+  /** The one with the smallest ratio counts. */
+  readonly matches: readonly Match[];
+}
+
+const LLAVA = 'llava-train';
+const SMOLLM2 = 'smollm2-135m';
+
+const on =
+  (engine: EngineName, threads: number) =>
+  (work: Work): Contestant => ({ engine, work, threads });
+
+function matmul(name: string, transpose?: 'a' | 'b'): Row {
+  const plain: Work = { kind: 'matmul', size: 1024 };
+  const ours = on('ours', 1)({ ...plain, transpose });
+  return { name, unit: 'ms', goal: 1.65, matches: [{ ours, peers: [on('onnxruntime-web', 1)(plain)] }] };
+}
+
+function vision(name: string, model: string, batch: number): Row {
+  const work: Work = { kind: 'vision', model, batch };
+  const matches = [1, 2].map((threads) => ({
+    ours: on('ours', threads)(work),
+    peers: [on('onnxruntime-web', threads)(work), on('transformers.js', threads)(work)],
+  }));
+  return { name, unit: 'ms', goal: 1.35, matches };
+}
+
+const step = (stage: TrainStage): Work => ({ kind: 'train', model: LLAVA, stage });
+
+function training(name: string, goal: number, peer: EngineName, threads = 1): Row {
+  const work = step('full');
+  return {
+    name,
+    unit: 'ms',
+    goal,
+    matches: [{ ours: on('ours', threads)(work), peers: [on(peer, threads)(work)] }],
+  };
+}
+
+/** Against our own full step. */
+const projector = (name: string, goal: number, stage: TrainStage): Row => ({
+  name,
+  unit: 'ms',
+  goal,
+  matches: [{ ours: on('ours', 1)(step(stage)), peers: [on('ours', 1)(step('full'))] }],
+});
+
+function decode(name: string, goal: number, held: HeldType): Row {
+  const work = (type: HeldType): Work => ({ kind: 'decode', model: SMOLLM2, held: type });
+  const peers = [
+    'onnxruntime-web',
+    'onnxruntime-web fused',
+    'transformers.js',
+    'transformers.js fused',
+  ] as const;
+  return {
+    name,
+    unit: 'tokens/s',
+    goal,
+    matches: [{ ours: on('ours', 1)(work(held)), peers: peers.map((peer) => on(peer, 1)(work('float32'))) }],
+  };
+}
+
+const product: Work = { kind: 'matmul', size: 1024 };
+const heads: Work = { kind: 'attention', heads: 12, length: 577, headSize: 64 };
+const eight: Work = { kind: 'vision', model: 'clip-vit-b32', batch: 8 };
+
+/** Everything that is measured without a GPU. */
+export const ROWS: readonly Row[] = [
+  matmul('matmul-nn'),
+  matmul('matmul-nt', 'b'),
+  matmul('matmul-tn', 'a'),
+  {
+    name: 'matmul-threads',
+    unit: 'ms',
+    goal: 1.8,
+    matches: [{ ours: on('ours', 2)(product), peers: [on('ours', 1)(product)] }],
+  },
+  {
+    name: 'attention',
+    unit: 'ms',
+    goal: 8,
+    matches: [{ ours: on('ours', 1)(heads), peers: [on('tfjs', 1)(heads)] }],
+  },
+  vision('vit-b32-1', 'clip-vit-b32', 1),
+  vision('vit-b32-8', 'clip-vit-b32', 8),
+  vision('siglip-b16-1', 'siglip-b16', 1),
+  {
+    name: 'vit-b32-stock',
+    unit: 'ms',
+    goal: 3.5,
+    // A second thread gains stock tfjs nothing.
+    matches: [{ ours: on('ours', 2)(eight), peers: [on('tfjs', 1)(eight)] }],
+  },
+  training('train-stock', 10, 'tfjs'),
+  training('train-transposing', 2.2, 'tfjs transposing'),
+  training('train-torch-1', 0.38, 'PyTorch', 1),
+  training('train-torch-2', 0.38, 'PyTorch', 2),
+  projector('train-projector', 1.7, 'projector'),
+  projector('train-projector-cached', 2.2, 'projector_cached'),
+  decode('decode-f32', 1.2, 'float32'),
+  decode('decode-bf16', 1.6, 'bfloat16'),
+  decode('decode-q8', 2.8, 'q8'),
+  decode('decode-q4', 4, 'q4'),
+  { ...training('train-memory', 0.8, 'PyTorch'), unit: 'MB' },
+];
+
+/** PyTorch on CUDA, and ours on WebGPU. */
+function onGpu(name: string, unit: Unit, work: Work): Row {
+  return { name, unit, goal: 0.5, matches: [{ ours: on('ours', 1)(work), peers: [on('PyTorch', 1)(work)] }] };
+}
+
+/** What is measured with one. */
+export const GPU_ROWS: readonly Row[] = [
+  onGpu('matmul-nn', 'ms', product),
+  onGpu('matmul-nt', 'ms', { ...product, transpose: 'b' }),
+  onGpu('matmul-tn', 'ms', { ...product, transpose: 'a' }),
+  onGpu('attention', 'ms', heads),
+  onGpu('vit-b32-1', 'ms', { kind: 'vision', model: 'clip-vit-b32', batch: 1 }),
+  onGpu('vit-b32-8', 'ms', eight),
+  onGpu('siglip-b16-1', 'ms', { kind: 'vision', model: 'siglip-b16', batch: 1 }),
+  onGpu('train-torch', 'ms', step('full')),
+  onGpu('decode-f32', 'tokens/s', { kind: 'decode', model: SMOLLM2, held: 'float32' }),
+];
+
+/**
+ * The rows of the given names; `train-torch` stands for all that begin so.
+ * @throws Error for a name that is none.
+ */
+export function selectRows(rows: readonly Row[], names: readonly string[] | undefined): readonly Row[] {
+  if (!names) return rows;
+  const matching = (name: string) => {
+    const exact = rows.filter((row) => row.name === name);
+    return exact.length > 0 ? exact : rows.filter((row) => row.name.startsWith(`${name}-`));
+  };
+  for (const name of names) {
+    if (matching(name).length > 0) continue;
+    throw new Error(`--only: expected names of ${rows.map((row) => row.name).join(', ')}; got '${name}'`);
+  }
+  const wanted = new Set(names.flatMap(matching));
+  return rows.filter((row) => wanted.has(row));
+}
