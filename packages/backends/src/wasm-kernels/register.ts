@@ -20,7 +20,7 @@ import { columnSumsKernel, embeddingGradKernel, embeddingKernel, selectRowsKerne
 import { hasRelaxedSimd, hasSimd, sideModule } from './side-module';
 import { sumOfSquaresKernel } from './sum-of-squares';
 
-const KERNELS: readonly WasmKernel[] = [
+export const KERNELS: readonly WasmKernel[] = [
   matmulKernel,
   linearKernel,
   attentionKernel,
