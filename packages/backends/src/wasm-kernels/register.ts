@@ -4,6 +4,7 @@ import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
 import type { WasmKernel } from './call';
+import { groupedMatmulGradKernel, groupedMatmulKernel } from './grouped-matmul';
 import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from './layer-norm';
 import { linearKernel } from './linear';
 import { crossEntropyGradKernel, crossEntropyKernel, logSumExpGradKernel, logSumExpKernel } from './losses';
@@ -23,6 +24,8 @@ import { sumOfSquaresKernel } from './sum-of-squares';
 export const KERNELS: readonly WasmKernel[] = [
   matmulKernel,
   linearKernel,
+  groupedMatmulKernel,
+  groupedMatmulGradKernel,
   attentionKernel,
   attentionGradKernel,
   activateKernel,
