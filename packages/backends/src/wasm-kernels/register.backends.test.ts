@@ -18,6 +18,8 @@ it('says what it registered, and changes nothing when called again', async () =>
   expect(registered.map(({ kernelName }) => kernelName)).toEqual([
     'mmllm/MatMul',
     'mmllm/Linear',
+    'mmllm/GroupedMatMul',
+    'mmllm/GroupedMatMulGrad',
     'mmllm/Attention',
     'mmllm/AttentionGrad',
     'mmllm/Activate',

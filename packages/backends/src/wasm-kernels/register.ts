@@ -4,6 +4,7 @@ import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
 import type { WasmKernel } from './call';
+import { groupedMatmulGradKernel, groupedMatmulKernel } from './grouped-matmul';
 import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from './layer-norm';
 import { linearKernel } from './linear';
 import { crossEntropyGradKernel, crossEntropyKernel, logSumExpGradKernel, logSumExpKernel } from './losses';
@@ -20,9 +21,11 @@ import { columnSumsKernel, embeddingGradKernel, embeddingKernel, selectRowsKerne
 import { hasRelaxedSimd, hasSimd, sideModule } from './side-module';
 import { sumOfSquaresKernel } from './sum-of-squares';
 
-const KERNELS: readonly WasmKernel[] = [
+export const KERNELS: readonly WasmKernel[] = [
   matmulKernel,
   linearKernel,
+  groupedMatmulKernel,
+  groupedMatmulGradKernel,
   attentionKernel,
   attentionGradKernel,
   activateKernel,
