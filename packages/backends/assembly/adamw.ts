@@ -1,9 +1,15 @@
+import { ADAMW } from './jobs';
+import { argument, begin, first, floatArgument, launch, partsFor, put, putFloat } from './threads';
+
+/** Work for each float: what it takes to bring seven of them through the memory. */
+const COST: f64 = 10;
+
 /**
  * One step of AdamW (Loshchilov & Hutter, arXiv:1711.05101) for the floats from `from` up to `to`:
  * `m' = beta1·m + share1·g`, `v' = beta2·v + share2·g²`, `p' = decay·p − rate · m' / (√v' + eps)`. The new values may
  * go where the old ones lie.
  */
-export function adamwRange(
+function adamwRange(
   parameter: usize,
   gradient: usize,
   m: usize,
@@ -51,7 +57,7 @@ export function adamwRange(
   }
 }
 
-/** `adamwRange` for all `n` floats. */
+/** The step for `n` floats. */
 export function adamw(
   parameter: usize,
   gradient: usize,
@@ -69,22 +75,43 @@ export function adamw(
   newM: usize,
   newV: usize,
 ): void {
+  begin(ADAMW);
+  put(parameter);
+  put(gradient);
+  put(m);
+  put(v);
+  put(<usize>n);
+  putFloat(beta1);
+  putFloat(share1);
+  putFloat(beta2);
+  putFloat(share2);
+  putFloat(eps);
+  putFloat(rate);
+  putFloat(decay);
+  put(newParameter);
+  put(newM);
+  put(newV);
+  launch(partsFor(COST * <f64>n));
+}
+
+export function adamwPart(part: i32, parts: i32): void {
+  const n = <i32>argument(4);
   adamwRange(
-    parameter,
-    gradient,
-    m,
-    v,
-    beta1,
-    share1,
-    beta2,
-    share2,
-    eps,
-    rate,
-    decay,
-    newParameter,
-    newM,
-    newV,
-    0,
-    n,
+    argument(0),
+    argument(1),
+    argument(2),
+    argument(3),
+    floatArgument(5),
+    floatArgument(6),
+    floatArgument(7),
+    floatArgument(8),
+    floatArgument(9),
+    floatArgument(10),
+    floatArgument(11),
+    argument(12),
+    argument(13),
+    argument(14),
+    first(n, part, parts, 16),
+    first(n, part + 1, parts, 16),
   );
 }

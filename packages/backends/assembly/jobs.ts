@@ -1,5 +1,6 @@
 /** What threads can be given to do: one number and one function for each kernel that works in parts. */
 import { activationPart } from './activate';
+import { adamwPart } from './adamw';
 import { crossEntropyGradientPart, crossEntropyPart } from './cross-entropy';
 import { gainGradientPart } from './gain-gradient';
 import { heldGradientPart, heldLinearPart } from './held';
@@ -10,6 +11,7 @@ import { matvecPart, matvecSlicesPart } from './matvec';
 import { rmsNormGradientPart, rmsNormPart } from './rms-norm';
 import { ropePart } from './rope';
 import { columnSumsPart, gatherPart, scatterPart } from './rows';
+import { sumOfSquaresPart } from './sum-of-squares';
 
 export const MATMUL: i32 = 0;
 export const PACK_RIGHT: i32 = 1;
@@ -27,10 +29,12 @@ export const RMS_NORM: i32 = 12;
 export const RMS_NORM_GRADIENT: i32 = 13;
 export const ROPE: i32 = 14;
 export const SCATTER: i32 = 15;
-export const MATVEC: i32 = 16;
-export const HELD_LINEAR: i32 = 17;
-export const HELD_GRADIENT: i32 = 18;
-export const MATVEC_SLICES: i32 = 19;
+export const ADAMW: i32 = 16;
+export const SUM_OF_SQUARES: i32 = 17;
+export const MATVEC: i32 = 18;
+export const HELD_LINEAR: i32 = 19;
+export const HELD_GRADIENT: i32 = 20;
+export const MATVEC_SLICES: i32 = 21;
 
 /** One part of the current job. @param thread who runs it, from 0: scratch memory is for each thread */
 export function runPart(kind: i32, part: i32, parts: i32, thread: i32): void {
@@ -82,6 +86,12 @@ export function runPart(kind: i32, part: i32, parts: i32, thread: i32): void {
       break;
     case SCATTER:
       scatterPart(part, parts);
+      break;
+    case ADAMW:
+      adamwPart(part, parts);
+      break;
+    case SUM_OF_SQUARES:
+      sumOfSquaresPart(part, parts);
       break;
     case MATVEC:
       matvecPart(part, parts);

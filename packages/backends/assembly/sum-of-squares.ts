@@ -1,3 +1,9 @@
+import { SUM_OF_SQUARES } from './jobs';
+import { argument, begin, first, launch, partsFor, put } from './threads';
+
+/** Work for each float. */
+const COST: f64 = 2;
+
 /**
  * Floats that are summed up at a time. The sums of the blocks are added in order, so that the result does not depend
  * on how blocks are shared out.
@@ -35,7 +41,7 @@ function sumOfBlock(at: usize, end: usize): f64 {
 }
 
 /** The sums of the blocks from `from` up to `to`, into their places in `sums`. */
-export function sumOfSquaresRange(x: usize, n: i32, sums: usize, from: i32, to: i32): void {
+function sumBlocks(x: usize, n: i32, sums: usize, from: i32, to: i32): void {
   const end = x + ((<usize>n) << 2);
   for (let block = from; block < to; block++) {
     const at = x + <usize>block * (BLOCK << 2);
@@ -45,9 +51,19 @@ export function sumOfSquaresRange(x: usize, n: i32, sums: usize, from: i32, to: 
 
 /** `Σ x²` of `n` floats, summed in float64 and rounded once, into the float at `out`. */
 export function sumOfSquares(x: usize, n: i32, out: usize, scratch: usize): void {
+  begin(SUM_OF_SQUARES);
+  put(x);
+  put(<usize>n);
+  put(scratch);
+  launch(partsFor(COST * <f64>n));
   const blocks = blocksOf(n);
-  sumOfSquaresRange(x, n, scratch, 0, blocks);
   let sum: f64 = 0;
   for (let block = 0; block < blocks; block++) sum += load<f64>(scratch + ((<usize>block) << 3));
   store<f32>(out, <f32>sum);
+}
+
+export function sumOfSquaresPart(part: i32, parts: i32): void {
+  const n = <i32>argument(1);
+  const blocks = blocksOf(n);
+  sumBlocks(argument(0), n, argument(2), first(blocks, part, parts), first(blocks, part + 1, parts));
 }

@@ -15,7 +15,7 @@ import {
 import { openWasm } from './open/wasm';
 import { openWebgl } from './open/webgl';
 import { openWebgpu } from './open/webgpu';
-import { registerAllKernels } from './register-kernels';
+import { checkKernelsOff, type KernelOptions, type KernelsOff, registerAllKernels } from './register-kernels';
 import { type BackendReport, describeBackend, type RejectedBackend } from './report';
 import { checkCurrentBackend } from './self-check';
 import { hasSimd, startPool, type ThreadPool, threadCount } from './wasm-kernels';
@@ -43,6 +43,11 @@ export interface StartOptions {
    * that are cross-origin isolated. Default: one for each core, at most 8. Other backends leave it aside.
    */
   threads?: number;
+  /**
+   * Kernels of the op layer, such as `mmllm/Attention`, that are left to their references in plain tfjs: to find out
+   * whether one is at fault. Names that the backend has no kernel of are left aside. Default: none; each start says it anew.
+   */
+  kernelsOff?: KernelsOff;
 }
 
 const OPEN: Record<BackendName, OpenBackend> = {
@@ -105,7 +110,7 @@ export const stopBackend = (): Promise<void> =>
   });
 
 /**
- * Explains the current backend in a few lines: what runs and why, and each kernel that was added or replaced.
+ * Explains the current backend in a few lines: what runs and why, and each kernel that was added, replaced or turned off.
  *
  * @throws {BackendError} if the current backend was not started by `startBackend`.
  */
@@ -120,7 +125,8 @@ export function explainBackend(): string {
     });
   }
   const kernels = report.kernels.map(({ kernelName, reason }) => `  ${kernelName}: ${reason}`);
-  return [describeBackend(report), 'kernels of our own:', ...kernels].join('\n');
+  const others = 'all other ops run as their references, in plain tfjs';
+  return [describeBackend(report), 'kernels of our own:', ...kernels, others].join('\n');
 }
 
 /**
@@ -140,6 +146,7 @@ async function pick({
   wasmPaths,
   threads,
   gpuPrecision,
+  kernelsOff,
 }: StartOptions): Promise<BackendReport> {
   if (backend !== 'auto' && !BACKEND_NAMES.includes(backend)) {
     throw new BackendError({
@@ -148,13 +155,14 @@ async function pick({
       actual: `${backend}`,
     });
   }
+  checkKernelsOff(kernelsOff);
   const wanted = threads === undefined ? undefined : threadCount(threads);
   const candidates = backend === 'auto' ? BACKEND_NAMES : [backend];
   const rejected: RejectedBackend[] = [];
   for (const name of candidates) {
     signal?.throwIfAborted();
     try {
-      const open = { allowSoftware: backend !== 'auto', wasmPaths, gpuPrecision };
+      const open = { allowSoftware: backend !== 'auto', wasmPaths, gpuPrecision, kernelsOff };
       const reason =
         backend === 'auto' ? 'the fastest kind that works here' : 'asked for by name, and works here';
       const entry = await start(name, open, { reason, rejected });
@@ -174,14 +182,14 @@ async function pick({
 
 async function start(
   name: BackendName,
-  options: OpenOptions & Pick<StartOptions, 'gpuPrecision'>,
+  options: OpenOptions & KernelOptions,
   decision: Pick<BackendReport, 'reason' | 'rejected'>,
 ): Promise<Running> {
   const before = running.get(name);
   if (before) {
     if (before.software && !options.allowSoftware) throw new Error(softwareReason(before.report.device));
     await tf.setBackend(name);
-    const kernels = await registerAllKernels(name, options.gpuPrecision);
+    const kernels = await registerAllKernels(name, options);
     before.report = { ...before.report, ...decision, kernels };
     return before;
   }
@@ -189,7 +197,7 @@ async function start(
   try {
     registerGradients();
     await tf.setBackend(name);
-    const kernels = await registerAllKernels(name, options.gpuPrecision);
+    const kernels = await registerAllKernels(name, options);
     await checkCurrentBackend();
     const report = { backend: name, ...decision, ...(device && { device }), kernels };
     const entry = { report, software, stop };

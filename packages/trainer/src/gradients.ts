@@ -1,6 +1,7 @@
 import { ConfigError } from '@mmllm/core';
 import { sumOfSquares } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import { added, lossAndGradients } from './backward';
 import type { TrainingBatch } from './objective';
 import type { TrainedParameter } from './policy';
 import { check } from './stage';
@@ -31,18 +32,10 @@ export class StepGradients {
     const { weight = 1 } = batch;
     check('objective', weight > 0 && weight < Infinity, 'batches of positive weight', String(weight));
     this.weight += weight;
-    const loss = () => tf.tidy(() => (this.batches === 1 ? batch.loss() : tf.mul(batch.loss(), weight)));
-    // `variableGrads` does the same, but refuses a batch whose loss no variable takes part in.
-    const { value, grads } = tf.engine().gradients(loss, this.variables, undefined, true);
-    const before = [this.total, ...this.sums];
-    this.total = this.total ? tf.add(this.total, value) : value;
-    grads.forEach((gradient, i) => {
-      const sum = this.sums[i];
-      this.sums[i] = sum && gradient ? tf.add(sum, gradient) : (sum ?? gradient);
-    });
-    // Only now, since an addition passes one and the same gradient on to both of its sides.
-    const kept = new Set([this.total, ...this.sums]);
-    for (const tensor of [...before, value, ...grads]) if (tensor && !kept.has(tensor)) tensor.dispose();
+    const loss = () => (this.batches === 1 ? batch.loss() : tf.mul<tf.Scalar>(batch.loss(), weight));
+    const { value, gradients } = lossAndGradients(loss, this.variables);
+    this.total = added(this.total, value);
+    this.sums = this.sums.map((sum, i) => added(sum, gradients[i]));
   }
 
   /**

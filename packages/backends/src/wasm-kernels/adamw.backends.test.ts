@@ -57,3 +57,16 @@ it('goes to fresh memory once where a clone is held, and then on in place', asyn
 
 const dataId = (tensor: tf.Tensor) => tensor.dataId;
 const address = (tensor: tf.Tensor) => wasm().getMemoryOffset(tensor.dataId);
+
+it('is seen by stock products, which keep weights packed', async () => {
+  await tf.setBackend('wasm');
+  const [weight, m, v] = tf.tidy(() => [1, 0, 0].map((value) => tf.variable(tf.fill([3, 4], value))));
+  const x = tf.ones<tf.Rank.R2>([2, 3]);
+  const product = () => tf.tidy(() => tf.matMul(x, weight as tf.Tensor2D)).data();
+  expect(new Set(await product())).toEqual(new Set([3]));
+  const own = { learningRate: 0.5, weightDecay: 0, step: 1 };
+  const gradient = tf.ones([3, 4]);
+  adamwUpdate([{ parameter: weight!, m: m!, v: v!, gradient, ...own }], { beta1: 0, beta2: 0, eps: 0 });
+  expect(new Set(await product())).toEqual(new Set([1.5]));
+  tf.dispose([weight, m, v, x, gradient]);
+});

@@ -81,7 +81,7 @@ export function wasmKernel<I, A>(
       overwrite: ({ dataId, shape, dtype }) => {
         if (wasm.refCount(dataId) > 1) return wasm.makeOutput([...shape], dtype);
         wasm.incRef(dataId);
-        markChanged(dataId);
+        markChanged(wasm, dataId);
         return { dataId, shape, dtype };
       },
       fill: (tensor, value) => {

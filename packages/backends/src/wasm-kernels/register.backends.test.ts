@@ -22,6 +22,8 @@ it('says what it registered, and changes nothing when called again', async () =>
     'mmllm/HeldLinear',
     'mmllm/HeldLinearGrad',
     'mmllm/HeldRows',
+    'mmllm/GroupedMatMul',
+    'mmllm/GroupedMatMulGrad',
     'mmllm/Attention',
     'mmllm/AttentionGrad',
     'mmllm/Activate',

@@ -4,6 +4,7 @@ import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
 import type { WasmKernel } from './call';
+import { groupedMatmulGradKernel, groupedMatmulKernel } from './grouped-matmul';
 import { heldKernels } from './held';
 import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from './layer-norm';
 import { linearKernel } from './linear';
@@ -21,10 +22,12 @@ import { columnSumsKernel, embeddingGradKernel, embeddingKernel, selectRowsKerne
 import { hasRelaxedSimd, hasSimd, sideModule } from './side-module';
 import { sumOfSquaresKernel } from './sum-of-squares';
 
-const KERNELS: readonly WasmKernel[] = [
+export const KERNELS: readonly WasmKernel[] = [
   matmulKernel,
   linearKernel,
   ...heldKernels,
+  groupedMatmulKernel,
+  groupedMatmulGradKernel,
   attentionKernel,
   attentionGradKernel,
   activateKernel,

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   activate,
+  adamwUpdate,
   crossEntropy,
   embedding,
   gated,
@@ -15,6 +16,7 @@ import {
   rmsNorm,
   rope,
   selectRows,
+  sumOfSquares,
 } from '../../../nn/src/ops';
 import { startBackend, stopBackend } from '../index';
 import { sideModule } from './side-module';
@@ -129,6 +131,25 @@ describe('threads', () => {
         await expectSameBits((a) => selectRows(a as tf.Tensor2D, Int32Array.of(rows - 1, -1)), [x]);
       }),
       { numRuns: 15 },
+    );
+  });
+
+  it('leave every bit of a step of AdamW and of a sum of squares as it is', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 60_000 }), async (n) => {
+        const update = (...[x, gradient]: tf.Tensor[]) => {
+          const variables = [x!, tf.zerosLike(x!), tf.zerosLike(x!)].map((tensor) => tf.variable(tensor));
+          const [parameter, m, v] = variables as [tf.Variable, tf.Variable, tf.Variable];
+          const own = { gradient: gradient!, learningRate: 0.1, weightDecay: 0.1, step: 1 };
+          adamwUpdate([{ parameter, m, v, ...own }], { beta1: 0.9, beta2: 0.99, eps: 1e-8 });
+          const results = variables.map((variable) => tf.clone(variable));
+          tf.dispose(variables);
+          return results;
+        };
+        await expectSameBits(update, [[n], [n]]);
+        await expectSameBits((x) => sumOfSquares(x!), [[n]]);
+      }),
+      { numRuns: 10 },
     );
   });
 

@@ -9,14 +9,14 @@ interface ActivationAttrs {
 
 const REASON = 'one pass over the memory instead of one for each elementary op';
 
-/** An activation of every element. */
-export const activated = (gpu: Gpu, x: TensorInfo, kind: Activation): TensorInfo =>
+/** An activation of every element, plus a residual of the same shape. */
+export const activated = (gpu: Gpu, x: TensorInfo, kind: Activation, residual?: TensorInfo): TensorInfo =>
   gpu.elements({
-    name: `Activate ${kind}`,
-    inputs: { x },
+    name: `Activate ${kind}${residual ? ' + residual' : ''}`,
+    inputs: { x, ...(residual && { residual }) },
     shape: x.shape,
     prelude: () => activationCode(kind),
-    value: () => 'activation(x[i])',
+    value: () => `activation(x[i])${residual ? ' + residual[i]' : ''}`,
   });
 
 /** `mmllm/Activate` */

@@ -249,11 +249,14 @@ const loadOwn = (tile: string, name: Heads): string => load(tile, name, 'firstIt
 
 const loadOther = (name: Heads): string => load('others', name, 'first', 'range.y', 'COLUMNS');
 
-/** Declares the products of the lane's item with the others that fall to the lane. */
+/**
+ * Declares the products of the lane's item with the others that fall to the lane. They are set to zero in so many words:
+ * a variable that is declared inside a loop kept its last value on SwiftShader.
+ */
 const products = (name: string, own: string): string => `
-      var ${name} : array<f32, EACH>;
+      var ${name} = array<f32, EACH>();
       {
-        var dots : array<vec4<f32>, EACH>;
+        var dots = array<vec4<f32>, EACH>();
         for (var quad = 0; quad < QUADS; quad++) {
           let left = ${own}[laneRow * QUADS + quad];
           for (var j = 0; j < EACH; j++) { dots[j] += left * others[(part + j * PER_ROW) * QUADS + quad]; }

@@ -12,7 +12,7 @@ import {
 import { type RuleCode, ruleCode } from './attention-rule';
 import { tilingFor, tilingName } from './attention-tiling';
 import type { Gpu } from './gpu';
-import { type Call, filled, repeated, webgpuKernel } from './kernel';
+import { type Call, filled, webgpuKernel } from './kernel';
 import { sizeOf } from './program';
 
 interface AttentionInputs {
@@ -39,6 +39,12 @@ interface AttentionAttrs {
   numKeyValueHeads: number;
   scale: number;
 }
+
+/** Keys in two tiles, the second of which has other values. */
+const PROBE = {
+  k: filled([1, 40, 4], 1),
+  v: { shape: [1, 40, 4], data: [...filled([128], 1).data, ...filled([32], 3).data] },
+};
 
 /** `mmllm/Attention`: the result, and the log of the sum of exponentials of every row of scores. */
 export const attentionKernel = webgpuKernel<AttentionInputs, AttentionAttrs>(
@@ -68,15 +74,12 @@ export const attentionKernel = webgpuKernel<AttentionInputs, AttentionAttrs>(
   },
   [
     {
-      inputs: {
-        q: filled([1, 5, 4], 1),
-        k: filled([1, 5, 4], 0),
-        v: repeated([1, 5, 4], [1, 1, 1, 1, 3, 3, 3, 3]),
-      },
-      attrs: { rule: { causal: true, start: Int32Array.of(1) }, numHeads: 1, numKeyValueHeads: 1, scale: 1 },
+      inputs: { q: filled([1, 5, 4], 1), ...PROBE },
+      attrs: { rule: { causal: true }, numHeads: 1, numKeyValueHeads: 1, scale: 1 },
+      // Query t sees 36 + t keys.
       expected: [
-        [0, 3, 2, 7 / 3, 2].flatMap((value) => new Array<number>(4).fill(value)),
-        [0, 0, Math.log(2), Math.log(3), Math.log(4)],
+        [0, 1, 2, 3, 4].flatMap((t) => new Array<number>(4).fill((32 + 3 * (4 + t)) / (36 + t))),
+        [0, 1, 2, 3, 4].map((t) => 4 + Math.log(36 + t)),
       ],
     },
   ],
@@ -94,15 +97,15 @@ export const attentionGradKernel = webgpuKernel<GradientInputs, AttentionAttrs>(
   [
     {
       inputs: {
-        q: filled([1, 3, 4], 0),
-        k: filled([1, 2, 4], 0),
-        v: repeated([1, 2, 4], [1, 1, 1, 1, 3, 3, 3, 3]),
-        out: filled([1, 3, 4], 2),
-        logSumExp: filled([1, 1, 3], Math.log(2)),
-        dy: filled([1, 3, 4], 1),
+        ...{ q: filled([1, 3, 4], 1), ...PROBE, out: filled([1, 3, 4], 1.4) },
+        ...{ logSumExp: filled([1, 1, 3], 4 + Math.log(40)), dy: filled([1, 3, 4], 1) },
       },
       attrs: { rule: { causal: false }, numHeads: 1, numKeyValueHeads: 1, scale: 1 },
-      expected: [filled([12], 0).data, filled([8], 0).data, filled([8], 1.5).data],
+      expected: [
+        filled([12], 0).data,
+        [...filled([128], -0.12).data, ...filled([32], 0.48).data],
+        filled([160], 0.075).data,
+      ],
     },
   ],
 );

@@ -1,5 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { ElementProgram, Gpu } from './gpu';
+import { filled, webgpuKernel } from './kernel';
+import { rowsOf } from './program';
 
 const ROWS_AT_ONCE = 64;
 
@@ -34,5 +36,19 @@ export function columnSums(gpu: Gpu, { name, inputs, rows, width, term }: Column
     value: () => 'sumOfSome(i)',
   });
   if (parts === 1) return sums;
-  return columnSums(gpu, { name: 'ColumnSums', inputs: { x: sums }, rows: parts, width, term: 'x[at]' });
+  return plainSums(gpu, sums, parts, width);
 }
+
+const plainSums = (gpu: Gpu, x: TensorInfo, rows: number, width: number): TensorInfo =>
+  columnSums(gpu, { name: 'ColumnSums', inputs: { x }, rows, width, term: 'x[at]' });
+
+/** `mmllm/ColumnSums`: the sum over rows of float32[…, D], float32[D]. */
+export const columnSumsKernel = webgpuKernel<{ x: TensorInfo }, object>(
+  'mmllm/ColumnSums',
+  'sums over rows without a transposed copy or a product with ones',
+  ({ gpu, inputs: { x } }) => {
+    const { rows, width } = rowsOf(x);
+    return plainSums(gpu, x, rows, width);
+  },
+  [{ inputs: { x: filled([70, 3], 2) }, attrs: {}, expected: [[140, 140, 140]] }],
+);

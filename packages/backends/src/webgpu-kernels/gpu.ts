@@ -83,6 +83,8 @@ export class Gpu {
       Object.entries(program.inputs).map(([name, info]) => [name, this.#notEmpty(info)]),
     );
     const { program: text, inputs: infos, uniforms } = toTfjs({ ...program, inputs });
+    // Not among the commands of a shader that may turn out to be wrong: they would be lost with it.
+    for (const { dataId } of infos) backend.uploadToGPU(dataId);
     const isFlat = program.groups <= this.limits.maxComputeWorkgroupsPerDimension;
     const flat = { ...output, shape: text.outputShape };
     guard.run(this.#kernelName, `${program.name}${isFlat ? '' : ' (in several dimensions)'}`, () =>

@@ -1,8 +1,8 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { activated } from './activate';
 import type { Activation } from './activations';
 import { type HeldCodes, type HeldType, heldReader, toWords } from './held-code';
 import { filled, type Probe, type WebgpuKernel, webgpuKernel } from './kernel';
-import { finished } from './linear';
 import { multiply } from './product';
 import { sizeOf } from './program';
 
@@ -62,9 +62,10 @@ const heldLinearKernel = webgpuKernel<HeldLinearInputs, HeldAttrs & { activation
     const out = multiply(gpu, {
       ...{ a: x, b: weight, bias, held: { type, inputs }, transposeA: false, transposeB: true },
       ...{ batchA: 1, batchB: 1, rows: sizeOf(leading), depth: inputs, columns: outputs },
+      residual: activation ? undefined : residual,
       shape: [...leading, outputs],
     });
-    return finished(gpu, out, { activation, residual });
+    return activation ? [activated(gpu, out, activation, residual), out] : out;
   },
   TWOS.flatMap(({ attrs, weight }) =>
     [1, 6].map((rows) => ({

@@ -1,2 +1,2 @@
 export { checkShaders, type GpuPrecision } from './gpu';
-export { registerWebgpuKernels } from './register';
+export { KERNELS as WEBGPU_KERNELS, registerWebgpuKernels } from './register';

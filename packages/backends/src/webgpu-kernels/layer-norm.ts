@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { columnSums } from './column-sums';
 import { filled, repeated, webgpuKernel } from './kernel';
-import { sizeOf } from './program';
+import { rowsOf } from './program';
 import { runRows, sumOverRow, writeOfRow, writeRow } from './reductions';
 
 interface NormInputs {
@@ -20,12 +20,6 @@ interface GradientInputs {
   mean: TensorInfo;
   /** float32[R, 1] */
   inverseDeviation: TensorInfo;
-}
-
-/** Rows and width of a tensor that is looked at along its last axis. */
-export function rowsOf({ shape }: TensorInfo): { rows: number; width: number } {
-  const width = shape.at(-1) ?? 1;
-  return { rows: width === 0 ? 0 : sizeOf(shape) / width, width };
 }
 
 const PROBE_WIDTH = 96;

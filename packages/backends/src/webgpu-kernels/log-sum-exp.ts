@@ -1,26 +1,16 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { Gpu } from './gpu';
 import { filled, webgpuKernel } from './kernel';
-import { rowsOf } from './layer-norm';
+import { rowsOf } from './program';
 import { maxOverRow, runRows, sumOverRow, writeOfRow } from './reductions';
 
-/** WGSL: declares `norm`, the log-sum-exp of a row of `x`; a largest value that is not finite is the result. */
+/**
+ * WGSL: declares `norm`, the log-sum-exp of a row of `x`. The largest value counts as one without a difference being
+ * taken, since there is none between infinities; NaN is looked for, because `max` and `log` may lose it.
+ */
 export const logSumExpOfRow = (x: string): string => `
   ${maxOverRow('largest', `${x}[i]`)}
-  ${sumOverRow('total', `exp(${x}[i] - largest)`)}
-  let norm = select(largest, largest + log(total), abs(largest) <= 3.4028234e38);`;
-
-/** The log-sum-exp of every row. */
-export const logSumExpOfRows = (gpu: Gpu, x: TensorInfo, shape: readonly number[]): TensorInfo =>
-  runRows(gpu, {
-    name: 'LogSumExp',
-    inputs: { x },
-    shape,
-    ...rowsOf(x),
-    body: () => `
-      ${logSumExpOfRow('x')}
-      ${writeOfRow('norm')}`,
-  });
+  ${sumOverRow('total', `select(select(exp(${x}[i] - largest), 1.0, ${x}[i] == largest), ${x}[i], isnan(${x}[i]))`)}
+  let norm = select(largest + log(total), total, isnan(total));`;
 
 const ln = (...values: number[]) => values.map(Math.log);
 
@@ -28,7 +18,16 @@ const ln = (...values: number[]) => values.map(Math.log);
 export const logSumExpKernel = webgpuKernel<{ x: TensorInfo }, object>(
   'mmllm/LogSumExp',
   'reads each row twice, by a workgroup of its own',
-  ({ gpu, inputs: { x } }) => logSumExpOfRows(gpu, x, x.shape.slice(0, -1)),
+  ({ gpu, inputs: { x } }) =>
+    runRows(gpu, {
+      name: 'LogSumExp',
+      inputs: { x },
+      shape: x.shape.slice(0, -1),
+      ...rowsOf(x),
+      body: () => `
+        ${logSumExpOfRow('x')}
+        ${writeOfRow('norm')}`,
+    }),
   [{ inputs: { x: filled([2, 96], 0) }, attrs: {}, expected: [ln(96, 96)] }],
 );
 

@@ -1,7 +1,8 @@
 interface ProductText {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
-  readonly hasBias: boolean;
+  /** WGSL: what is added to the sum, in terms of `atColumn` and of `at`, its place in the result. */
+  readonly addends: string;
   /** WGSL that declares `fn rightAt(place : i32) -> f32`, an element of the right side. */
   readonly rightReader: string;
 }
@@ -14,7 +15,7 @@ const STEP = 16;
  * sides that the workgroup loads together.
  */
 export function tiledCode(text: ProductText & { tile: number; isHalf: boolean }): string {
-  const { tile, isHalf, transposeA, transposeB, hasBias, rightReader } = text;
+  const { tile, isHalf, transposeA, transposeB, addends, rightReader } = text;
   const quads = tile / 4;
   return `
   ${isHalf ? 'enable f16;' : ''}
@@ -57,8 +58,8 @@ export function tiledCode(text: ProductText & { tile: number; isHalf: boolean })
         let atRow = row + 4 * laneRow + i;
         let atColumn = column + 4 * laneColumn + j;
         if (atRow < uniforms.rows && atColumn < uniforms.columns) {
-          result[(batch * uniforms.rows + atRow) * uniforms.columns + atColumn] =
-            sums[i][j]${hasBias ? ' + bias[atColumn]' : ''};
+          let at = (batch * uniforms.rows + atRow) * uniforms.columns + atColumn;
+          result[at] = sums[i][j]${addends};
         }
       }
     }
@@ -70,7 +71,7 @@ export function tiledCode(text: ProductText & { tile: number; isHalf: boolean })
  * and add up what they have.
  */
 export function skinnyCode(text: ProductText & { lanes: number; columnsAtOnce: number }): string {
-  const { lanes, columnsAtOnce, transposeA, transposeB, hasBias, rightReader } = text;
+  const { lanes, columnsAtOnce, transposeA, transposeB, addends, rightReader } = text;
   const slices = lanes / columnsAtOnce;
   // The lanes of one column, one after the other.
   const distance = transposeB ? 1 : columnsAtOnce;
@@ -85,14 +86,14 @@ export function skinnyCode(text: ProductText & { lanes: number; columnsAtOnce: n
     let acrossColumns = (uniforms.columns + ${columnsAtOnce - 1}) / ${columnsAtOnce};
     let batch = index / LANES / acrossColumns;
     let first = index / LANES % acrossColumns * ${columnsAtOnce};
-    let column = first + ${transposeB ? 'lane / SLICES' : `lane % ${columnsAtOnce}`};
+    let atColumn = first + ${transposeB ? 'lane / SLICES' : `lane % ${columnsAtOnce}`};
     let slice = ${transposeB ? 'lane % SLICES' : `lane / ${columnsAtOnce}`};
-    let isColumn = batch < uniforms.batches && column < uniforms.columns;
+    let isColumn = batch < uniforms.batches && atColumn < uniforms.columns;
     let fromB = batch * uniforms.stepB;
     var sum = vec4<f32>(0.0);
     if (isColumn) {
       for (var k = slice; k < uniforms.depth; k += SLICES) {
-        let right = rightAt(fromB + ${transposeB ? 'column * uniforms.depth + k' : 'k * uniforms.columns + column'});
+        let right = rightAt(fromB + ${transposeB ? 'atColumn * uniforms.depth + k' : 'k * uniforms.columns + atColumn'});
         sum += right * quadOf_a(batch * uniforms.stepA, 0, k);
       }
     }
@@ -104,8 +105,8 @@ export function skinnyCode(text: ProductText & { lanes: number; columnsAtOnce: n
     }
     if (slice > 0 || !isColumn) { return; }
     for (var row = 0; row < uniforms.rows; row++) {
-      result[(batch * uniforms.rows + row) * uniforms.columns + column] =
-        parts[lane][row]${hasBias ? ' + bias[column]' : ''};
+      let at = (batch * uniforms.rows + row) * uniforms.columns + atColumn;
+      result[at] = parts[lane][row]${addends};
     }
   }`;
 }

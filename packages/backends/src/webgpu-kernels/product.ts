@@ -13,7 +13,9 @@ export interface Product {
   /** Where `b` is the words of a held weight instead: its type, and the length of its rows. */
   readonly held?: { readonly type: HeldType; readonly inputs: number };
   /** float32[columns], added to every row */
-  readonly bias?: TensorInfo;
+  readonly bias?: TensorInfo | undefined;
+  /** Of the result's shape, added to it. */
+  readonly residual?: TensorInfo | undefined;
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   /** Equal, or one of them 1. */
@@ -67,19 +69,20 @@ function skinny(gpu: Gpu, product: Product): Program {
 const PLAIN_READER = 'fn rightAt(place : i32) -> f32 { return b[place]; }';
 
 /** What the texts depend on. */
-const textOf = ({ transposeA, transposeB, bias, held }: Product) => ({
+const textOf = ({ transposeA, transposeB, bias, residual, held }: Product) => ({
   transposeA,
   transposeB,
-  hasBias: bias !== undefined,
+  addends: `${bias ? ' + bias[atColumn]' : ''}${residual ? ' + residual[at]' : ''}`,
   rightReader: held ? heldReader(held.type) : PLAIN_READER,
 });
 
-function common({ a, b, bias, held, ...product }: Product, kind: string) {
+function common({ a, b, bias, residual, held, ...product }: Product, kind: string) {
   const { transposeA, transposeB, batchA, batchB, rows, depth, columns, shape } = product;
-  const variant = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}${held ? ` of ${held.type}` : ''}${bias ? ' + bias' : ''}`;
+  const added = `${bias ? ' + bias' : ''}${residual ? ' + residual' : ''}`;
+  const variant = `${transposeA ? 'Aᵀ' : 'A'}·${transposeB ? 'Bᵀ' : 'B'}${held ? ` of ${held.type}` : ''}${added}`;
   return {
     name: `${variant}, ${kind}`,
-    inputs: { a, b, ...(bias && { bias }) },
+    inputs: { a, b, ...(bias && { bias }), ...(residual && { residual }) },
     shape,
     ints: {
       batches: Math.max(batchA, batchB),

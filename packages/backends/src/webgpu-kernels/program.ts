@@ -74,3 +74,9 @@ export function toTfjs({
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+
+/** Rows and width of a tensor that is looked at along its last axis. */
+export function rowsOf({ shape }: TensorInfo): { rows: number; width: number } {
+  const width = shape.at(-1) ?? 1;
+  return { rows: width === 0 ? 0 : sizeOf(shape) / width, width };
+}

@@ -50,7 +50,7 @@ function reduction(kind: keyof typeof COMBINE, lanes: number, subgroupSize: numb
 export interface RowProgram extends Omit<Program, 'code' | 'lanes' | 'groups'> {
   readonly rows: number;
   readonly width: number;
-  /** WGSL statements, of `sumOverRow` and its like, in terms of `row`. */
+  /** WGSL statements, of `sumOverRow` and its like, in terms of `row`; with `end = begin` the row counts as empty. */
   readonly body: () => string;
 }
 
@@ -70,13 +70,14 @@ export function runRows(gpu: Gpu, { rows, width, body, ...program }: RowProgram)
         let row = min(index / LANES, uniforms.rows - 1);
         let isRow = index / LANES < uniforms.rows;
         let begin = row * uniforms.width;
+        var end = begin + uniforms.width;
         ${body()}
       }`,
   });
 }
 
 const overRow = (statement: string): string =>
-  `for (var i = begin + lane; i < begin + uniforms.width; i += LANES) { ${statement} }`;
+  `for (var i = begin + lane; i < end; i += LANES) { ${statement} }`;
 
 /** WGSL: declares the sum over the row of a term in `i`, an index of a tensor of rows. */
 export const sumOverRow = (name: string, term: string): string => `

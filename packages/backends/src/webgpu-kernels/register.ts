@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
+import { columnSumsKernel } from './column-sums';
 import { crossEntropyGradKernel, crossEntropyKernel } from './cross-entropy';
 import { embeddingGradKernel, embeddingKernel, selectRowsKernel } from './embedding';
 import { type GpuPrecision, type GpuSettings, type GpuState, gpuState } from './gpu';
@@ -23,6 +24,7 @@ export const KERNELS: readonly WebgpuKernel[] = [
   ...heldKernels,
   attentionKernel,
   attentionGradKernel,
+  columnSumsKernel,
   layerNormKernel,
   layerNormGradKernel,
   layerNormGainGradKernel,

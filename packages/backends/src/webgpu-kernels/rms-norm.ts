@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { columnSums } from './column-sums';
 import { filled, repeated, webgpuKernel } from './kernel';
-import { rowsOf } from './layer-norm';
+import { rowsOf } from './program';
 import { runRows, sumOverRow, writeOfRow, writeRow } from './reductions';
 
 interface NormInputs {

@@ -1,5 +1,4 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { Gpu } from './gpu';
 import { filled, webgpuKernel } from './kernel';
 import { sizeOf } from './program';
 import { runRows, sumOverRow, writeOfRow } from './reductions';
@@ -25,20 +24,16 @@ export const sumOfSquaresKernel = webgpuKernel<{ x: TensorInfo }, object>(
         ${sumOverRow('total', 'select(0.0, x[i] * x[i], i < uniforms.size)')}
         ${writeOfRow('total')}`,
     });
-    return sumOf(gpu, sums);
+    return runRows(gpu, {
+      name: 'Sum',
+      inputs: { x: sums },
+      shape: [],
+      rows: 1,
+      width: parts,
+      body: () => `
+        ${sumOverRow('total', 'x[i]')}
+        ${writeOfRow('total')}`,
+    });
   },
   [{ inputs: { x: filled([96], 2) }, attrs: {}, expected: [[384]] }],
 );
-
-/** The sum of all elements, by one workgroup; float32[]. */
-export const sumOf = (gpu: Gpu, x: TensorInfo): TensorInfo =>
-  runRows(gpu, {
-    name: 'Sum',
-    inputs: { x },
-    shape: [],
-    rows: 1,
-    width: sizeOf(x.shape),
-    body: () => `
-      ${sumOverRow('total', 'x[i]')}
-      ${writeOfRow('total')}`,
-  });

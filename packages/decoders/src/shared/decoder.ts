@@ -128,7 +128,7 @@ export class TransformerDecoder extends Module implements Decoder {
     let x = embeddings;
     this.layers.forEach((layer, i) => {
       for (const injection of injections(i, 'before')) x = injection.apply(x, offset);
-      x = layer.forward(x, { rule, rotary, cache: cache?.layer(i) });
+      x = tf.tidy(() => layer.forward(x, { rule, rotary, cache: cache?.layer(i) }));
       for (const injection of injections(i, 'after')) x = injection.apply(x, offset);
       if (all && i < this.numLayers - 1) states.push(x);
     });

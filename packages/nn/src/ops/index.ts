@@ -12,6 +12,7 @@ export {
   type OpDefinition,
 } from './define-op';
 export { embedding } from './embedding';
+export { groupedMatmul } from './grouped-matmul';
 export { holdWeight, weightFormat } from './held/hold';
 export { layerNorm } from './layer-norm';
 export { linear } from './linear';
@@ -27,6 +28,7 @@ export {
   ropeFrequencies,
   ropeTables,
 } from './rope-tables';
+export { combineRows, dispatchRows, type Routing, type RoutingOptions, routeTopK } from './routing';
 export { selectRows } from './select-rows';
 export { sigmoidPairLoss } from './sigmoid-pair-loss';
 export { softCrossEntropy } from './soft-cross-entropy';

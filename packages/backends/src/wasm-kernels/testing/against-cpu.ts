@@ -17,7 +17,11 @@ export async function startBoth(): Promise<void> {
 }
 
 /** The outputs of an op on a backend; no tensor may stay behind. */
-export async function outputsOn(backend: 'cpu' | 'wasm', op: Op, inputs: readonly Host[]): Promise<Host[]> {
+export async function outputsOn(
+  backend: 'cpu' | 'wasm' | 'webgpu',
+  op: Op,
+  inputs: readonly Host[],
+): Promise<Host[]> {
   await tf.setBackend(backend);
   let hosts: Host[] = [];
   await expectNoLeak(async () => {
@@ -37,10 +41,15 @@ export const withGradients =
     return [out, ...tf.grads(op)(inputs, upload(randomHost(out.shape, 99)))];
   };
 
-/** Compares an op on wasm with the reference on cpu, whole tensors each. */
-export async function expectSameAsCpu(op: Op, inputs: readonly Host[], tolerance: number): Promise<void> {
+/** Compares an op on a backend with the reference on cpu, whole tensors each. */
+export async function expectSameAsCpu(
+  op: Op,
+  inputs: readonly Host[],
+  tolerance: number,
+  backend: 'wasm' | 'webgpu' = 'wasm',
+): Promise<void> {
   const expected = await outputsOn('cpu', op, inputs);
-  const actual = await outputsOn('wasm', op, inputs);
+  const actual = await outputsOn(backend, op, inputs);
   if (actual.length !== expected.length) {
     throw new Error(`expected ${expected.length} outputs, got ${actual.length}`);
   }

@@ -1,0 +1,77 @@
+import { type Initializer, Module, normal, Parameter } from '@mmllm/core';
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  type Activation,
+  combineRows,
+  dispatchRows,
+  gated,
+  groupedMatmul,
+  type RoutingOptions,
+  routeTopK,
+} from '../ops';
+import { Linear } from './linear';
+import type { FeedForward, FeedForwardOptions } from './mlp';
+
+export interface MoeMlpOptions {
+  readonly hiddenSize: number;
+  /** Of each expert. */
+  readonly intermediateSize: number;
+  readonly numExperts: number;
+  readonly numExpertsPerToken: number;
+  readonly activation: Activation;
+  /** How the experts' weights come from the router's logits. Default: softmax over the chosen ones. */
+  readonly routing?: Omit<RoutingOptions, 'k'>;
+  readonly initializer?: Initializer;
+}
+
+/**
+ * A sparse mixture of gated MLPs: each token goes to the few experts that a linear router chooses, and their outputs
+ * are added by weight (Shazeer et al. 2017, arXiv:1701.06538; Jiang et al. 2024, arXiv:2401.04088). The experts'
+ * matrices are stacked, one parameter for each projection.
+ */
+export class MoeMlp extends Module implements FeedForward {
+  readonly router: Linear;
+  /** float32[numExperts, hiddenSize, intermediateSize] */
+  readonly gateProj: Parameter;
+  /** float32[numExperts, hiddenSize, intermediateSize] */
+  readonly upProj: Parameter;
+  /** float32[numExperts, intermediateSize, hiddenSize] */
+  readonly downProj: Parameter;
+  private readonly activation: Activation;
+  private readonly routing: RoutingOptions;
+
+  constructor({
+    hiddenSize,
+    intermediateSize,
+    numExperts,
+    numExpertsPerToken,
+    activation,
+    routing,
+    initializer = normal(0.02),
+  }: MoeMlpOptions) {
+    super();
+    this.activation = activation;
+    this.routing = { ...routing, k: numExpertsPerToken };
+    this.router = new Linear(hiddenSize, numExperts, { bias: false, initializer });
+    this.gateProj = new Parameter([numExperts, hiddenSize, intermediateSize], { initializer });
+    this.upProj = new Parameter([numExperts, hiddenSize, intermediateSize], { initializer });
+    this.downProj = new Parameter([numExperts, intermediateSize, hiddenSize], { initializer });
+  }
+
+  /**
+   * float32[…, hiddenSize] to the same shape.
+   * @throws ShapeError for another width, ConfigError unless there are as many experts as a token goes to.
+   */
+  forward<T extends tf.Tensor>(x: T, { residual }: FeedForwardOptions = {}): T {
+    return tf.tidy(() => {
+      const tokens = tf.reshape<tf.Rank.R2>(x, [-1, x.shape.at(-1) ?? 1]);
+      const routing = routeTopK(this.router.forward(tokens), this.routing);
+      const through = (rows: tf.Tensor2D, { value }: Parameter) =>
+        groupedMatmul(rows, value as tf.Tensor3D, routing.groupSizes);
+      const rows = dispatchRows(tokens, routing);
+      const inner = gated(through(rows, this.gateProj), through(rows, this.upProj), this.activation);
+      const mixed = tf.reshape(combineRows(through(inner, this.downProj), routing), x.shape);
+      return (residual ? tf.add(mixed, residual) : mixed) as T;
+    });
+  }
+}
