@@ -1,6 +1,7 @@
 export { activate, activationGradient } from './activations';
 export { adamw } from './adamw';
-export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
+export { attention, attentionScratch } from './attention';
+export { attentionGradient, attentionGradientScratch } from './attention-gradient';
 export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-norm';
 export { matmul, matmulScratch, packedBytes, packRight } from './matmul';
 export { attach, initialize, STATE_SIZE } from './state';

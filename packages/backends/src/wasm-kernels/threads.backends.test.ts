@@ -2,7 +2,7 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { linear, matmul } from '../../../nn/src/ops';
+import { attention, linear, matmul } from '../../../nn/src/ops';
 import { startBackend, stopBackend } from '../index';
 import { sideModule } from './side-module';
 import { type Op, outputsOn, randomHost, withGradients } from './testing/against-cpu';
@@ -74,6 +74,43 @@ describe('threads', () => {
           ),
           [[m, k], [k, n], [n], [m, n]],
         ),
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('leave every bit of attention as it is', async () => {
+    const heads = fc.record({
+      keyHeads: fc.integer({ min: 1, max: 4 }),
+      group: fc.integer({ min: 1, max: 3 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 3 }),
+        size,
+        size,
+        heads,
+        (batch, t, s, { keyHeads, group }) => {
+          const numHeads = keyHeads * group;
+          return expectSameBits(
+            withGradients((...[q, k, v]) =>
+              attention(
+                q as tf.Tensor3D,
+                k as tf.Tensor3D,
+                v as tf.Tensor3D,
+                { causal: true },
+                {
+                  ...{ numHeads, numKeyValueHeads: keyHeads },
+                },
+              ),
+            ),
+            [
+              [batch, t, numHeads * 6],
+              [batch, s, keyHeads * 6],
+              [batch, s, keyHeads * 6],
+            ],
+          );
+        },
       ),
       { numRuns: 30 },
     );

@@ -10,6 +10,8 @@ export interface AttentionHeads {
   readonly numKeyValueHeads?: number;
   /** Factor of the scores. Default 1 / √(head size). */
   readonly scale?: number;
+  /** S, where k and v have more rows than count, as a cache with room has. Default all. */
+  readonly numKeys?: number;
 }
 
 /** Outputs: the gradients of q, k and v. */
@@ -40,8 +42,8 @@ const apply = defineOp<AttentionInputs, AttentionAttrs, 'q' | 'k' | 'v', tf.Tens
  * leave them. No probabilities are kept for the gradient. The caller owns the result.
  *
  * @param q float32[B, T, numHeads · d]
- * @param k float32[B, S, numKeyValueHeads · d]
- * @param v float32[B, S, numKeyValueHeads · d]
+ * @param k float32[B, C, numKeyValueHeads · d], of which the first S = `numKeys` rows count
+ * @param v float32[B, C, numKeyValueHeads · d]
  * @param rule who sees whom; a query that sees no key gets zeros, and gives no gradient. A prefix is seen whatever
  *   `causal` and `window` say; a window without `causal` only limits the view back. Not to be changed after its use.
  * @returns float32[B, T, numHeads · d]
@@ -53,11 +55,13 @@ export function attention(
   k: tf.Tensor3D,
   v: tf.Tensor3D,
   rule: AttentionRule,
-  { numHeads, numKeyValueHeads = numHeads, scale }: AttentionHeads,
+  { numHeads, numKeyValueHeads = numHeads, scale, numKeys = k.shape[1] }: AttentionHeads,
 ): tf.Tensor3D {
   const headSize = checkSizes(q, k, v, numHeads, numKeyValueHeads);
-  checkRule(rule, q.shape[0], q.shape[1], k.shape[1], numHeads);
-  return apply({ q, k, v }, { rule, numHeads, numKeyValueHeads, scale: scale ?? 1 / Math.sqrt(headSize) });
+  checkNumKeys(numKeys, k.shape[1]);
+  checkRule(rule, q.shape[0], q.shape[1], numKeys, numHeads);
+  const factor = scale ?? 1 / Math.sqrt(headSize);
+  return apply({ q, k, v }, { rule, numHeads, numKeyValueHeads, numKeys, scale: factor });
 }
 
 function checkSizes(
@@ -84,6 +88,15 @@ function checkSizes(
     });
   }
   return headSize;
+}
+
+function checkNumKeys(numKeys: number, rows: number): void {
+  if (Number.isInteger(numKeys) && numKeys >= 0 && numKeys <= rows) return;
+  throw new ShapeError({
+    component: 'attention',
+    expected: `numKeys from 0 to the ${rows} rows of k and v`,
+    actual: `${numKeys}`,
+  });
 }
 
 function checkRule(
