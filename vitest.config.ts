@@ -12,7 +12,7 @@ function nodeProject(vulkan: Record<string, string> | undefined): TestProjectCon
     ssr: { resolve: { conditions: ['@mmllm/source', 'module', 'node', 'development|production'] } },
     test: {
       name: 'node',
-      include: ['packages/*/src/**/*.test.ts', 'apps/*/src/**/*.test.ts', 'tools/**/*.test.ts'],
+      include: ['{packages,apps}/*/src/**/*.test.ts', '{benchmarks/src,tools}/**/*.test.ts'],
       exclude: ['**/*.browser.test.ts'],
       provide: { backends: vulkan ? ['cpu', 'wasm', 'webgpu'] : ['cpu', 'wasm'] },
       env: vulkan,

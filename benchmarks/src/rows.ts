@@ -139,6 +139,24 @@ export const ROWS: readonly Row[] = [
   { ...training('train-memory', 0.8, 'PyTorch'), unit: 'MB' },
 ];
 
+/** PyTorch on CUDA, and ours on WebGPU. */
+function onGpu(name: string, unit: Unit, work: Work): Row {
+  return { name, unit, goal: 0.5, matches: [{ ours: on('ours', 1)(work), peers: [on('PyTorch', 1)(work)] }] };
+}
+
+/** What is measured with one. */
+export const GPU_ROWS: readonly Row[] = [
+  onGpu('matmul-nn', 'ms', product),
+  onGpu('matmul-nt', 'ms', { ...product, transpose: 'b' }),
+  onGpu('matmul-tn', 'ms', { ...product, transpose: 'a' }),
+  onGpu('attention', 'ms', heads),
+  onGpu('vit-b32-1', 'ms', { kind: 'vision', model: 'clip-vit-b32', batch: 1 }),
+  onGpu('vit-b32-8', 'ms', eight),
+  onGpu('siglip-b16-1', 'ms', { kind: 'vision', model: 'siglip-b16', batch: 1 }),
+  onGpu('train-torch', 'ms', step('full')),
+  onGpu('decode-f32', 'tokens/s', { kind: 'decode', model: SMOLLM2, held: 'float32' }),
+];
+
 /**
  * The rows of the given names; `train-torch` stands for all that begin so.
  * @throws Error for a name that is none.

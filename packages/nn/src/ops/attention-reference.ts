@@ -61,13 +61,6 @@ class HeadLayout {
     return this.split(counting, this.attrs.numKeyValueHeads);
   }
 
-  /** The inverse of `splitKeys`: rows that do not count get zeros. */
-  mergeKeys(x: tf.Tensor, length: number): tf.Tensor3D {
-    const rows = this.merge(x, this.attrs.numKeyValueHeads, this.#numKeys);
-    if (length === this.#numKeys) return rows;
-    return tf.concat([rows, tf.zeros([rows.shape[0], length - this.#numKeys, rows.shape[2]])], 1);
-  }
-
   /** The inverse of `split`. */
   merge(x: tf.Tensor, heads: number, length: number): tf.Tensor3D {
     const headSize = x.shape.at(-1)!;
@@ -132,7 +125,7 @@ export function attendGradients(
   attrs: AttentionAttrs,
 ): tf.Tensor[] {
   const { q, k, v, out, dy } = inputs;
-  const { numHeads, scale } = attrs;
+  const { numHeads, numKeyValueHeads, numKeys, scale } = attrs;
   const layout = new HeadLayout(inputs, attrs);
   const queries = layout.split(tf.mul(q, scale), numHeads);
   const [keys, values] = [layout.splitKeys(k), layout.splitKeys(v)];
@@ -147,7 +140,7 @@ export function attendGradients(
   const dK = matmul(dScores, queries, { transposeA: true });
   return [
     layout.merge(dQ, numHeads, q.shape[1]),
-    layout.mergeKeys(dK, k.shape[1]),
-    layout.mergeKeys(dV, k.shape[1]),
+    layout.merge(dK, numKeyValueHeads, numKeys),
+    layout.merge(dV, numKeyValueHeads, numKeys),
   ];
 }

@@ -14,7 +14,7 @@ export interface AttentionHeads {
   readonly numKeys?: number;
 }
 
-/** Outputs: the gradients of q, k and v. */
+/** Outputs: the gradients of q, k and v, of which all rows count. */
 const gradients = defineKernel<
   AttentionInputs & { out: tf.Tensor; logSumExp: tf.Tensor; dy: tf.Tensor },
   AttentionAttrs
@@ -29,12 +29,22 @@ const apply = defineOp<AttentionInputs, AttentionAttrs, 'q' | 'k' | 'v', tf.Tens
   reference: attend,
   inputsToSave: ['q', 'k', 'v'],
   outputsToSave: [true, true],
-  backward: ({ dy, inputs, outputs, attrs, share }) => {
+  backward: ({ dy, inputs: { q, k, v }, outputs, attrs, share }) => {
     const [out, logSumExp] = [outputs[0]!, outputs[1]!];
-    const [dq, dk, dv] = share(() => gradients({ ...inputs, out, logSumExp, dy }, attrs));
-    return { q: () => tf.clone(dq!), k: () => tf.clone(dk!), v: () => tf.clone(dv!) };
+    const room = k.shape[1] - attrs.numKeys;
+    const [dq, dk, dv] = share(() => {
+      const counting = { k: withoutRoom(k, room), v: withoutRoom(v, room) };
+      return gradients({ q, ...counting, out, logSumExp, dy }, attrs);
+    });
+    return { q: () => tf.clone(dq!), k: () => withRoom(dk!, room), v: () => withRoom(dv!, room) };
   },
 });
+
+const withoutRoom = (x: tf.Tensor3D, room: number): tf.Tensor3D =>
+  room === 0 ? x : tf.slice(x, [0, 0, 0], [x.shape[0], x.shape[1] - room, x.shape[2]]);
+
+const withRoom = (x: tf.Tensor, room: number): tf.Tensor =>
+  room === 0 ? tf.clone(x) : tf.concat([x, tf.zeros([x.shape[0]!, room, x.shape[2]!])], 1);
 
 /**
  * Scaled dot-product attention, grouped-query included: `softmax(scale · q·kᵀ + mask)·v` for every head (Vaswani et
