@@ -22,6 +22,8 @@ export interface Call<I, A> {
    * else holds its data, such as a clone or a tape, which must never change.
    */
   overwrite(variable: tf.TensorInfo): tf.TensorInfo;
+  /** The floats of a tensor, in place. Good until the next allocation. */
+  values(tensor: tf.TensorInfo): Float32Array;
   /** Sets every element of a float32 tensor. */
   fill(tensor: tf.TensorInfo, value: number): void;
   /** The value of a float32 scalar: main memory, so nothing is waited for. */
@@ -74,6 +76,7 @@ export function wasmKernel<I, A>(
         markChanged(dataId);
         return { dataId, shape, dtype };
       },
+      values: (tensor) => wasm.typedArrayFromHeap(tensor) as Float32Array,
       fill: (tensor, value) => {
         wasm.typedArrayFromHeap(tensor).fill(value);
       },

@@ -20,6 +20,7 @@ it('says what it registered, and changes nothing when called again', async () =>
     'mmllm/Linear',
     'mmllm/Attention',
     'mmllm/AttentionGrad',
+    'mmllm/CacheAppend',
     'mmllm/Activate',
     'mmllm/ActivateGrad',
     'mmllm/Gated',

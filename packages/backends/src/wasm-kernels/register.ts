@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
+import { cacheAppendKernel } from './cache-append';
 import type { WasmKernel } from './call';
 import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from './layer-norm';
 import { linearKernel } from './linear';
@@ -25,6 +26,7 @@ const KERNELS: readonly WasmKernel[] = [
   linearKernel,
   attentionKernel,
   attentionGradKernel,
+  cacheAppendKernel,
   activateKernel,
   activateGradKernel,
   gatedKernel,

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
+import { cacheAppendKernel } from './cache-append';
 import { crossEntropyGradKernel, crossEntropyKernel } from './cross-entropy';
 import { embeddingGradKernel, embeddingKernel, selectRowsKernel } from './embedding';
 import { type GpuPrecision, type GpuSettings, type GpuState, gpuState } from './gpu';
@@ -21,6 +22,7 @@ export const KERNELS: readonly WebgpuKernel[] = [
   linearKernel,
   attentionKernel,
   attentionGradKernel,
+  cacheAppendKernel,
   layerNormKernel,
   layerNormGradKernel,
   layerNormGainGradKernel,
