@@ -48,46 +48,57 @@ export function wasmKernel<I, A>(
   reason: string,
   run: (call: Call<I, A>) => tf.TensorInfo | tf.TensorInfo[],
 ): WasmKernel {
+  let tools: { readonly backend: BackendWasm; readonly services: Services } | undefined;
   const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
-    for (const [name, tensor] of Object.entries(inputs)) {
-      if (tensor && tensor.dtype !== 'float32') {
-        throw new BackendError({
-          component: `${kernelName} on wasm`,
-          expected: `${name} of float32`,
-          actual: tensor.dtype,
-        });
-      }
-    }
+    checkTypes(kernelName, inputs);
     // Registered for the wasm backend only.
     const wasm = backend as BackendWasm;
-    return run({
-      inputs: inputs as unknown as I,
-      attrs: attrs as unknown as A,
-      kernels: sideModule(wasm),
-      address: ({ dataId }) => wasm.dataIdMap.get(dataId).memoryOffset,
-      right: ({ tensor: { dataId }, ...side }, rows) => {
-        const { memoryOffset } = wasm.dataIdMap.get(dataId);
-        return packedWeights(wasm, sideModule(wasm)).find({ ...side, dataId, address: memoryOffset }, rows);
-      },
-      output: (shape) => wasm.makeOutput([...shape], 'float32'),
-      overwrite: ({ dataId, shape, dtype }) => {
-        if (wasm.refCount(dataId) > 1) return wasm.makeOutput([...shape], dtype);
-        wasm.incRef(dataId);
-        markChanged(dataId);
-        return { dataId, shape, dtype };
-      },
-      values: (tensor) => wasm.typedArrayFromHeap(tensor) as Float32Array,
-      fill: (tensor, value) => {
-        wasm.typedArrayFromHeap(tensor).fill(value);
-      },
-      read: (scalar) => wasm.typedArrayFromHeap(scalar)[0]!,
-      withScratch: (bytes, use) => {
-        const heap = heapOf(wasm);
-        withScratch(`${kernelName} on wasm`, heap, bytes, (address) => use(address, heap.memory));
-      },
-    });
+    // A decoding step calls hundreds of kernels, so what they need is not made anew for each.
+    if (tools?.backend !== wasm) tools = { backend: wasm, services: servicesOf(wasm, kernelName) };
+    return run({ ...tools.services, inputs: inputs as unknown as I, attrs: attrs as unknown as A });
   };
   return { kernelName, reason, kernelFunc };
+}
+
+function checkTypes(kernelName: string, inputs: tf.NamedTensorInfoMap): void {
+  for (const name in inputs) {
+    const dtype = inputs[name]?.dtype ?? 'float32';
+    if (dtype === 'float32') continue;
+    throw new BackendError({
+      component: `${kernelName} on wasm`,
+      expected: `${name} of float32`,
+      actual: dtype,
+    });
+  }
+}
+
+type Services = Omit<Call<unknown, unknown>, 'inputs' | 'attrs'>;
+
+function servicesOf(wasm: BackendWasm, kernelName: string): Services {
+  const kernels = sideModule(wasm);
+  const heap = heapOf(wasm);
+  const component = `${kernelName} on wasm`;
+  return {
+    kernels,
+    address: ({ dataId }) => wasm.dataIdMap.get(dataId).memoryOffset,
+    right: ({ tensor: { dataId }, ...side }, rows) => {
+      const { memoryOffset } = wasm.dataIdMap.get(dataId);
+      return packedWeights(wasm, kernels).find({ ...side, dataId, address: memoryOffset }, rows);
+    },
+    output: (shape) => wasm.makeOutput([...shape], 'float32'),
+    overwrite: ({ dataId, shape, dtype }) => {
+      if (wasm.refCount(dataId) > 1) return wasm.makeOutput([...shape], dtype);
+      wasm.incRef(dataId);
+      markChanged(dataId);
+      return { dataId, shape, dtype };
+    },
+    values: (tensor) => wasm.typedArrayFromHeap(tensor) as Float32Array,
+    fill: (tensor, value) => {
+      wasm.typedArrayFromHeap(tensor).fill(value);
+    },
+    read: (scalar) => wasm.typedArrayFromHeap(scalar)[0]!,
+    withScratch: (bytes, use) => withScratch(component, heap, bytes, (address) => use(address, heap.memory)),
+  };
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
