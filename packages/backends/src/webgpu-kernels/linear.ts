@@ -1,6 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { activated } from './activate';
 import type { Activation } from './activations';
+import type { Gpu } from './gpu';
 import { filled, webgpuKernel } from './kernel';
 import { multiply } from './product';
 import { sizeOf } from './program';
@@ -12,13 +13,15 @@ interface LinearInputs {
   weight: TensorInfo;
   /** float32[Out] */
   bias?: TensorInfo;
+  /** float32[…, Out] */
+  residual?: TensorInfo;
 }
 
-/** `mmllm/Linear`: the result, and with an activation also what went into it. */
+/** `mmllm/Linear`: `activation(x · weight + bias) + residual`, and with an activation what went into it. */
 export const linearKernel = webgpuKernel<LinearInputs, { activation?: Activation }>(
   'mmllm/Linear',
   'tiled, with the bias added on the way out',
-  ({ gpu, inputs: { x, weight, bias }, attrs: { activation } }) => {
+  ({ gpu, inputs: { x, weight, bias, residual }, attrs: { activation } }) => {
     const [depth, columns] = weight.shape as [number, number];
     const leading = x.shape.slice(0, -1);
     const out = multiply(gpu, {
@@ -26,7 +29,9 @@ export const linearKernel = webgpuKernel<LinearInputs, { activation?: Activation
       ...{ batchA: 1, batchB: 1, rows: sizeOf(leading), depth, columns },
       shape: [...leading, columns],
     });
-    return activation ? [activated(gpu, out, activation), out] : out;
+    const result = activation ? activated(gpu, out, activation) : out;
+    const sum = residual ? added(gpu, result, residual) : result;
+    return activation ? [sum, out] : sum;
   },
   [1, 6].map((rows) => ({
     inputs: { x: filled([rows, 40], 2), weight: filled([40, 3], 0.5), bias: filled([3], -1) },
@@ -34,3 +39,6 @@ export const linearKernel = webgpuKernel<LinearInputs, { activation?: Activation
     expected: [filled([rows, 3], 39).data, filled([rows, 3], 39).data],
   })),
 );
+
+const added = (gpu: Gpu, a: TensorInfo, b: TensorInfo): TensorInfo =>
+  gpu.elements({ name: 'Linear, residual', inputs: { a, b }, shape: a.shape, value: () => 'a[i] + b[i]' });
