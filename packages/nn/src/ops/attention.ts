@@ -56,6 +56,7 @@ const withRoom = (x: tf.Tensor, room: number): tf.Tensor =>
  * @param v float32[B, C, numKeyValueHeads · d]
  * @param rule who sees whom; a query that sees no key gets zeros, and gives no gradient. A prefix is seen whatever
  *   `causal` and `window` say; a window without `causal` only limits the view back. Not to be changed after its use.
+ *   NaN passes from a key to all that see it, and may pass to others: keys that no query near sees are not read.
  * @returns float32[B, T, numHeads · d]
  * @throws ShapeError if sizes do not fit, also those of the rule.
  * @throws ConfigError if the heads do not divide the width or each other.
