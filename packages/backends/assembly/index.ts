@@ -1,6 +1,7 @@
 export { activate, activationGradient, gated, gatedGradient } from './activate';
 export { adamw } from './adamw';
-export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
+export { attention, attentionScratch } from './attention';
+export { attentionGradient, attentionGradientScratch } from './attention-gradient';
 export { crossEntropy, crossEntropyGradient } from './cross-entropy';
 export { gainGradient } from './gain-gradient';
 export { heldBytes, heldGradient, heldLinear, heldRow, heldRowScratch, heldScratch } from './held';

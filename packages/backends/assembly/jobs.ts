@@ -1,6 +1,8 @@
 /** What threads can be given to do: one number and one function for each kernel that works in parts. */
 import { activationPart } from './activate';
 import { adamwPart } from './adamw';
+import { attentionPart } from './attention';
+import { attentionGradientPart } from './attention-gradient';
 import { crossEntropyGradientPart, crossEntropyPart } from './cross-entropy';
 import { gainGradientPart } from './gain-gradient';
 import { heldGradientPart, heldLinearPart } from './held';
@@ -35,6 +37,8 @@ export const MATVEC: i32 = 18;
 export const HELD_LINEAR: i32 = 19;
 export const HELD_GRADIENT: i32 = 20;
 export const MATVEC_SLICES: i32 = 21;
+export const ATTENTION: i32 = 22;
+export const ATTENTION_GRADIENT: i32 = 23;
 
 /** One part of the current job. @param thread who runs it, from 0: scratch memory is for each thread */
 export function runPart(kind: i32, part: i32, parts: i32, thread: i32): void {
@@ -44,6 +48,12 @@ export function runPart(kind: i32, part: i32, parts: i32, thread: i32): void {
       break;
     case PACK_RIGHT:
       packRightPart(part, parts);
+      break;
+    case ATTENTION:
+      attentionPart(part, parts, thread);
+      break;
+    case ATTENTION_GRADIENT:
+      attentionGradientPart(part, parts, thread);
       break;
     case ACTIVATION:
       activationPart(part, parts);

@@ -2,7 +2,7 @@
 import { COLUMNS, ROWS } from './tiles';
 
 /** Four consecutive floats of four rows become four rows of four. */
-function transposeFour(to: usize, toStep: usize, r0: v128, r1: v128, r2: v128, r3: v128): void {
+export function transposeFour(to: usize, toStep: usize, r0: v128, r1: v128, r2: v128, r3: v128): void {
   const low01 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5);
   const high01 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
   const low23 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5);

@@ -88,10 +88,10 @@ export function tile(
 }
 
 /**
- * `c[6][8] += a · b` for six rows `a` of eight floats each, of which the first `k` count, and a panel `b` of [k][8]:
- * what a strip of eight queries adds to the gradients of six keys.
+ * `c[6][8] += a · b` for a panel `b` of [k][8] and six keys of the strips that k queries make, eight in each: row r and
+ * column i of `a` stand at `a + (i / 8) · aStep + (8 · r + i % 8) · 4`.
  */
-export function stripTile(a: usize, b: usize, k: i32, c: usize, cStep: usize): void {
+export function stripTile(a: usize, aStep: usize, b: usize, k: i32, c: usize, cStep: usize): void {
   let s = c;
   let c00 = v128.load(s);
   let c01 = v128.load(s, 16);
@@ -110,29 +110,32 @@ export function stripTile(a: usize, b: usize, k: i32, c: usize, cStep: usize): v
   s += cStep;
   let c50 = v128.load(s);
   let c51 = v128.load(s, 16);
-  for (let i = 0; i < k; i++) {
-    const b0 = v128.load(b);
-    const b1 = v128.load(b, 16);
-    const a0 = v128.load_splat<f32>(a);
-    c00 = madd(a0, b0, c00);
-    c01 = madd(a0, b1, c01);
-    const a1 = v128.load_splat<f32>(a, 32);
-    c10 = madd(a1, b0, c10);
-    c11 = madd(a1, b1, c11);
-    const a2 = v128.load_splat<f32>(a, 64);
-    c20 = madd(a2, b0, c20);
-    c21 = madd(a2, b1, c21);
-    const a3 = v128.load_splat<f32>(a, 96);
-    c30 = madd(a3, b0, c30);
-    c31 = madd(a3, b1, c31);
-    const a4 = v128.load_splat<f32>(a, 128);
-    c40 = madd(a4, b0, c40);
-    c41 = madd(a4, b1, c41);
-    const a5 = v128.load_splat<f32>(a, 160);
-    c50 = madd(a5, b0, c50);
-    c51 = madd(a5, b1, c51);
-    a += 4;
-    b += 32;
+  for (; k > 0; k -= COLUMNS) {
+    const end = b + ((<usize>min(k, COLUMNS)) << 5);
+    for (; b < end; b += 32) {
+      const b0 = v128.load(b);
+      const b1 = v128.load(b, 16);
+      const a0 = v128.load_splat<f32>(a);
+      c00 = madd(a0, b0, c00);
+      c01 = madd(a0, b1, c01);
+      const a1 = v128.load_splat<f32>(a, 32);
+      c10 = madd(a1, b0, c10);
+      c11 = madd(a1, b1, c11);
+      const a2 = v128.load_splat<f32>(a, 64);
+      c20 = madd(a2, b0, c20);
+      c21 = madd(a2, b1, c21);
+      const a3 = v128.load_splat<f32>(a, 96);
+      c30 = madd(a3, b0, c30);
+      c31 = madd(a3, b1, c31);
+      const a4 = v128.load_splat<f32>(a, 128);
+      c40 = madd(a4, b0, c40);
+      c41 = madd(a4, b1, c41);
+      const a5 = v128.load_splat<f32>(a, 160);
+      c50 = madd(a5, b0, c50);
+      c51 = madd(a5, b1, c51);
+      a += 4;
+    }
+    a += aStep - 32;
   }
   s = c;
   v128.store(s, c00);
@@ -152,49 +155,6 @@ export function stripTile(a: usize, b: usize, k: i32, c: usize, cStep: usize): v
   s += cStep;
   v128.store(s, c50);
   v128.store(s, c51, 16);
-}
-
-/**
- * `c[8][4] = factors[8] ∘ (a · b)` for a strip `a` of [k][8], eight queries side by side, and four columns of a panel
- * `b` of [k][8].
- */
-export function queryTile(a: usize, b: usize, k: i32, factors: usize, c: usize, cStep: usize): void {
-  let c0 = f32x4.splat(0);
-  let c1 = c0;
-  let c2 = c0;
-  let c3 = c0;
-  let c4 = c0;
-  let c5 = c0;
-  let c6 = c0;
-  let c7 = c0;
-  for (let i = 0; i < k; i++) {
-    const row = v128.load(b);
-    c0 = madd(v128.load_splat<f32>(a), row, c0);
-    c1 = madd(v128.load_splat<f32>(a, 4), row, c1);
-    c2 = madd(v128.load_splat<f32>(a, 8), row, c2);
-    c3 = madd(v128.load_splat<f32>(a, 12), row, c3);
-    c4 = madd(v128.load_splat<f32>(a, 16), row, c4);
-    c5 = madd(v128.load_splat<f32>(a, 20), row, c5);
-    c6 = madd(v128.load_splat<f32>(a, 24), row, c6);
-    c7 = madd(v128.load_splat<f32>(a, 28), row, c7);
-    a += 32;
-    b += 32;
-  }
-  v128.store(c, f32x4.mul(c0, v128.load_splat<f32>(factors)));
-  c += cStep;
-  v128.store(c, f32x4.mul(c1, v128.load_splat<f32>(factors, 4)));
-  c += cStep;
-  v128.store(c, f32x4.mul(c2, v128.load_splat<f32>(factors, 8)));
-  c += cStep;
-  v128.store(c, f32x4.mul(c3, v128.load_splat<f32>(factors, 12)));
-  c += cStep;
-  v128.store(c, f32x4.mul(c4, v128.load_splat<f32>(factors, 16)));
-  c += cStep;
-  v128.store(c, f32x4.mul(c5, v128.load_splat<f32>(factors, 20)));
-  c += cStep;
-  v128.store(c, f32x4.mul(c6, v128.load_splat<f32>(factors, 24)));
-  c += cStep;
-  v128.store(c, f32x4.mul(c7, v128.load_splat<f32>(factors, 28)));
 }
 
 /** Copies `rows` rows of `columns` floats. */

@@ -1,12 +1,15 @@
 import { assertTensorsClose, compareTensors } from '@mmllm/conformance';
 import type { AttentionRule } from '@mmllm/core';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { attention } from '../../../nn/src/ops';
+import { sideModule } from './side-module';
 import {
   expectSameAsCpu,
   type Host,
+  type Op,
   outputsOn,
   randomHost,
   startBoth,
@@ -52,7 +55,8 @@ const attendKernel =
         numKeyValueHeads: heads / group,
       }),
     );
-    const attrs = { rule, numHeads: heads, numKeyValueHeads: heads / group, scale: 1 / Math.sqrt(headSize) };
+    const scale = 1 / Math.sqrt(headSize);
+    const attrs = { rule, numHeads: heads, numKeyValueHeads: heads / group, numKeys: k!.shape[1], scale };
     return tf
       .engine()
       .runKernel(
@@ -165,13 +169,88 @@ describe('mmllm/Attention and mmllm/AttentionGrad on wasm', () => {
   });
 
   it.each([Number.NaN, Number.POSITIVE_INFINITY])('pass %d on', async (value) => {
-    for (const rule of [{ causal: false }, { causal: true }]) {
-      const one = { ...plain, rule };
+    for (const queries of [17, 3]) {
+      const one = { ...plain, queries, rule: { causal: false } };
       for (const side of [0, 1, 2]) {
-        const inputs = hosts(one).map((host, i) => (i === side ? withValue(host, 100, value) : host));
+        const inputs = hosts(one).map((host, i) => (i === side ? withValue(host, 70, value) : host));
         await expectSameAsCpu(attend(one), inputs, 2e-5);
       }
     }
+  });
+
+  it('pass NaN of a key on to all that see it', async () => {
+    const [q, k, v] = hosts(plain);
+    for (const inputs of [
+      [q!, withValue(k!, 100, Number.NaN), v!],
+      [q!, k!, withValue(v!, 100, Number.NaN)],
+    ]) {
+      const [[actual], [expected]] = [
+        await outputsOn('wasm', attend(plain), inputs),
+        await outputsOn('cpu', attend(plain), inputs),
+      ];
+      // Key 3; the kernel does not look at keys that eight neighbouring queries do not see.
+      const from = 3 * 32;
+      const seeing = ({ data }: Host): Host => ({ shape: [31, 32], data: data.slice(from) });
+      await assertTensorsClose(seeing(actual!), seeing(expected!), { tolerance: 2e-5 });
+    }
+  });
+
+  it('join blocks of keys, for many queries and a few', async () => {
+    const wide = { batch: 1, keys: 2000, heads: 2, group: 2, headSize: 5 };
+    const ends = { start: Int32Array.of(70), end: Int32Array.of(1999), prefix: Int32Array.of(700) };
+    const blocks = (length: number, every: number) =>
+      Int32Array.from({ length }, (_, i) => Math.floor(i / every));
+    for (const queries of [2, 11]) {
+      for (const rule of [
+        { causal: false },
+        { causal: true, window: 1200, ...ends },
+        { causal: true, window: 3, prefix: Int32Array.of(400) },
+        { causal: false, queryBlocks: blocks(queries, 1), keyBlocks: blocks(2000, 600) },
+        { causal: false, end: Int32Array.of(0) },
+      ]) {
+        const one = { ...wide, queries, rule };
+        await expectSameAsCpu(withGradients(attend(one)), hosts(one), 2e-5);
+      }
+    }
+  });
+
+  it('give over keys with room behind them what they give without', async () => {
+    for (const queries of [1, 9]) {
+      const one = { ...plain, queries, keys: 30, group: 2 };
+      const [q, k, v] = hosts(one);
+      const counts = (width: number, i: number) => Math.floor(i / width) % 30 < 13;
+      const first = ({ shape: [, , width], data }: Host): Host => ({
+        shape: [2, 13, width!],
+        data: data.filter((_, i) => counts(width!, i)),
+      });
+      const some: Op = withGradients((...[a, b, c]) =>
+        attention(a as tf.Tensor3D, b as tf.Tensor3D, c as tf.Tensor3D, one.rule, {
+          ...{ numHeads: 2, numKeyValueHeads: 1, numKeys: 13 },
+        }),
+      );
+      const without = await outputsOn('wasm', withGradients(attend({ ...one, keys: 13 })), [
+        q!,
+        first(k!),
+        first(v!),
+      ]);
+      const behind = (host: Host): Host => ({
+        ...host,
+        data: host.data.map((x, i) => (counts(host.shape[2]!, i) ? x : Number.NaN)),
+      });
+      const withRoom = await outputsOn('wasm', some, [q!, behind(k!), behind(v!)]);
+      expect(withRoom.slice(0, 2)).toEqual(without.slice(0, 2));
+      expect(withRoom.slice(2).map(first)).toEqual(without.slice(2));
+      await expectSameAsCpu(some, [q!, k!, v!], 2e-5);
+    }
+  });
+
+  it('need memory that does not grow with the number of keys', () => {
+    const { attentionScratch, attentionGradientScratch } = sideModule(tf.backend() as BackendWasm);
+    for (const queries of [1, 100]) {
+      expect(attentionScratch(queries, 1e6, 3, 64)).toBe(attentionScratch(queries, 1e5, 3, 64));
+      expect(attentionScratch(queries, 1e6, 3, 64)).toBeLessThan(2 ** 22);
+    }
+    expect(attentionGradientScratch(1e6, 64)).toBeLessThan(2 ** 22);
   });
 
   it('take empty batches and no queries', async () => {

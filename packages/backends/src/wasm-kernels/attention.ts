@@ -1,15 +1,14 @@
 import type { AttentionRule } from '@mmllm/core';
 import type * as tf from '@tensorflow/tfjs-core';
-import { type StripMask, stripMask } from './attention-mask';
+import { type AttentionSizes, type AttentionTensors, taskBytes, writeTask } from './attention-task';
 import { type Call, wasmKernel } from './call';
-import type { MaskArguments, SizeArguments } from './side-module';
 
 interface AttentionInputs {
   /** float32[B, T, numHeads · d] */
   q: tf.TensorInfo;
-  /** float32[B, S, numKeyValueHeads · d] */
+  /** float32[B, C, numKeyValueHeads · d], of which the first `numKeys` rows count. */
   k: tf.TensorInfo;
-  /** float32[B, S, numKeyValueHeads · d] */
+  /** float32[B, C, numKeyValueHeads · d] */
   v: tf.TensorInfo;
 }
 
@@ -26,28 +25,25 @@ interface AttentionAttrs {
   rule: AttentionRule;
   numHeads: number;
   numKeyValueHeads: number;
+  numKeys: number;
   scale: number;
 }
 
 /** `mmllm/Attention`: the result, and the log of the sum of exponentials of every row of scores. */
 export const attentionKernel = wasmKernel<AttentionInputs, AttentionAttrs>(
   'mmllm/Attention',
-  'fused: no scores are kept, heads are read in place',
+  'fused: no scores and no mask are made, heads are read in place',
   (call) => {
-    const { q, k, v } = call.inputs;
+    const { q } = call.inputs;
     const { kernels, address } = call;
-    const { sizes, headSize, keys } = sizesOf(call);
+    const sizes = sizesOf(call);
     const out = call.output(q.shape);
-    const logSumExp = call.output([q.shape[0]!, call.attrs.numHeads, q.shape[1]!]);
-    if (isEmpty(call)) return [zeroed(call, out), zeroed(call, logSumExp)];
-    withMask(call, kernels.attentionScratch(keys, headSize), (mask, scratch) => {
-      kernels.attention(
-        ...[address(q), address(k), address(v)],
-        ...mask,
-        ...sizes,
-        ...[address(out), address(logSumExp), scratch],
-      );
-    });
+    const logSumExp = call.output([sizes.batch, sizes.heads, sizes.queries]);
+    if (isEmpty(sizes)) return [zeroed(call, out), zeroed(call, logSumExp)];
+    const { queries, keys, heads, keyHeads, headSize } = sizes;
+    const bytes = kernels.attentionScratch(queries, keys, heads / keyHeads, headSize);
+    const tensors = { ...sides(call), out: address(out), logSumExp: address(logSumExp) };
+    withTask(call, sizes, tensors, bytes, kernels.attention);
     return [out, logSumExp];
   },
 );
@@ -59,64 +55,57 @@ export const attentionGradKernel = wasmKernel<GradientInputs, AttentionAttrs>(
   (call) => {
     const { q, k, v, out, logSumExp, dy } = call.inputs;
     const { kernels, address } = call;
-    const { sizes, headSize, keys } = sizesOf(call);
+    const sizes = sizesOf(call);
     const gradients = [q, k, v].map(({ shape }) => call.output(shape));
-    const [dq, dk, dv] = gradients as [tf.TensorInfo, tf.TensorInfo, tf.TensorInfo];
-    // Every query adds to them.
-    for (const gradient of [dk, dv]) zeroed(call, gradient);
-    if (isEmpty(call)) return [zeroed(call, dq), dk, dv];
-    withMask(call, kernels.attentionGradientScratch(keys, headSize), (mask, scratch) => {
-      kernels.attentionGradient(
-        ...[address(q), address(k), address(v), address(out), address(logSumExp), address(dy)],
-        ...mask,
-        ...sizes,
-        ...[address(dq), address(dk), address(dv), scratch],
-      );
-    });
+    if (isEmpty(sizes)) return gradients.map((gradient) => zeroed(call, gradient));
+    const [dq, dk, dv] = gradients.map(address);
+    const tensors = {
+      ...sides(call),
+      ...{ out: address(out), logSumExp: address(logSumExp), dy: address(dy), dq, dk, dv },
+    };
+    const bytes = kernels.attentionGradientScratch(sizes.keys, sizes.headSize);
+    withTask(call, sizes, tensors, bytes, kernels.attentionGradient);
     return gradients;
   },
 );
 
 type AttentionCall = Call<AttentionInputs, AttentionAttrs>;
 
-function sizesOf({ inputs: { q, k }, attrs }: AttentionCall) {
+function sizesOf({ inputs: { q, k }, attrs }: AttentionCall): AttentionSizes {
   const [batch, queries, width] = q.shape as [number, number, number];
-  const keys = k.shape[1]!;
-  const { numHeads, numKeyValueHeads, scale } = attrs;
-  const headSize = width / numHeads;
-  const sizes: SizeArguments = [batch, queries, keys, numHeads, numKeyValueHeads, headSize, scale];
-  return { sizes, headSize, keys };
+  const { numHeads, numKeyValueHeads, numKeys, scale } = attrs;
+  return {
+    ...{ batch, queries, keys: numKeys, keyRows: k.shape[1]!, scale },
+    ...{ heads: numHeads, keyHeads: numKeyValueHeads, headSize: width / numHeads },
+  };
 }
 
-const isEmpty = ({ inputs: { q, k } }: AttentionCall): boolean => [...q.shape, ...k.shape].includes(0);
+const isEmpty = ({ batch, queries, keys, headSize }: AttentionSizes): boolean =>
+  batch * queries * keys * headSize === 0;
+
+const sides = ({ inputs: { q, k, v }, address }: AttentionCall) => ({
+  q: address(q),
+  k: address(k),
+  v: address(v),
+});
 
 function zeroed({ fill }: AttentionCall, tensor: tf.TensorInfo): tf.TensorInfo {
   fill(tensor, 0);
   return tensor;
 }
 
-/** Lends scratch memory of `bytes` behind the rule's mask, if it has one. */
-function withMask(
-  { inputs: { q, k }, attrs: { rule }, withScratch }: AttentionCall,
+/** Runs a kernel on a task with its rule as data, and `bytes` of scratch memory behind both. */
+function withTask(
+  { attrs: { rule }, withScratch }: AttentionCall,
+  sizes: AttentionSizes,
+  tensors: AttentionTensors,
   bytes: number,
-  use: (mask: MaskArguments, scratch: number) => void,
+  run: (task: number, scratch: number) => void,
 ): void {
-  const mask = stripMask(rule, { batch: q.shape[0]!, queries: q.shape[1]!, keys: k.shape[1]! });
-  if (!mask) {
-    withScratch(bytes, (scratch) => use([0, 0, 0, 0, 0], scratch));
-    return;
-  }
-  const { additive, seesAny } = mask;
-  const maskBytes = additive.byteLength + (seesAny?.byteLength ?? 0);
-  withScratch(maskBytes + bytes, (address, { buffer }) => {
-    new Float32Array(buffer, address, additive.length).set(additive);
-    const seesAnyAt = address + additive.byteLength;
-    if (seesAny) new Float32Array(buffer, seesAnyAt, seesAny.length).set(seesAny);
-    use([address, seesAny ? seesAnyAt : 0, ...strides(mask)], address + maskBytes);
+  // Parts of the scratch memory begin at cache lines.
+  const ahead = Math.ceil(taskBytes(rule) / 128) * 128;
+  withScratch(ahead + bytes, (address, memory) => {
+    writeTask(memory, address, rule, sizes, tensors);
+    run(address, address + ahead);
   });
-}
-
-/** Matrices of the mask from a sample to the next and from a head to the next, and its columns. */
-function strides({ batch, heads, columns }: StripMask): [number, number, number] {
-  return [batch === 1 ? 0 : heads, heads === 1 ? 0 : 1, columns];
 }

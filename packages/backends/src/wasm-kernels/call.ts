@@ -24,6 +24,8 @@ export interface Call<I, A> {
    * else holds its data, such as a clone or a tape, which must never change.
    */
   overwrite(variable: tf.TensorInfo): tf.TensorInfo;
+  /** The floats of a tensor, in place. Good until the next allocation. */
+  values(tensor: tf.TensorInfo): Float32Array;
   /** Sets every element of a float32 tensor. */
   fill(tensor: tf.TensorInfo, value: number): void;
   /** The value of a float32 scalar: main memory, so nothing is waited for. */
@@ -51,50 +53,62 @@ export function wasmKernel<I, A>(
   run: (call: Call<I, A>) => tf.TensorInfo | tf.TensorInfo[],
   integers: readonly string[] = [],
 ): WasmKernel {
+  let tools: { readonly backend: BackendWasm; readonly services: Services } | undefined;
   const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
-    for (const [name, tensor] of Object.entries(inputs)) {
-      const dtype = integers.includes(name) ? 'int32' : 'float32';
-      if (tensor && tensor.dtype !== dtype) {
-        throw new BackendError({
-          component: `${kernelName} on wasm`,
-          expected: `${name} of ${dtype}`,
-          actual: tensor.dtype,
-        });
-      }
-    }
+    checkTypes(kernelName, inputs, integers);
     // Registered for the wasm backend only.
     const wasm = backend as BackendWasm;
-    return run({
-      inputs: inputs as unknown as I,
-      attrs: attrs as unknown as A,
-      kernels: sideModule(wasm),
-      address: ({ dataId }) => wasm.dataIdMap.get(dataId).memoryOffset,
-      right: ({ tensor: { dataId }, ...side }, rows) => {
-        const { memoryOffset } = wasm.dataIdMap.get(dataId);
-        return packedWeights(wasm, sideModule(wasm)).find({ ...side, dataId, address: memoryOffset }, rows);
-      },
-      output: (shape, dtype = 'float32') => wasm.makeOutput([...shape], dtype),
-      bytes: (tensor) => {
-        const { buffer, byteOffset, byteLength } = wasm.typedArrayFromHeap(tensor);
-        return new Uint8Array(buffer, byteOffset, byteLength);
-      },
-      overwrite: ({ dataId, shape, dtype }) => {
-        if (wasm.refCount(dataId) > 1) return wasm.makeOutput([...shape], dtype);
-        wasm.incRef(dataId);
-        markChanged(wasm, dataId);
-        return { dataId, shape, dtype };
-      },
-      fill: (tensor, value) => {
-        wasm.typedArrayFromHeap(tensor).fill(value);
-      },
-      read: (scalar) => wasm.typedArrayFromHeap(scalar)[0]!,
-      withScratch: (bytes, use) => {
-        const heap = heapOf(wasm);
-        withScratch(`${kernelName} on wasm`, heap, bytes, (address) => use(address, heap.memory));
-      },
-    });
+    // A decoding step calls hundreds of kernels, so what they need is not made anew for each.
+    if (tools?.backend !== wasm) tools = { backend: wasm, services: servicesOf(wasm, kernelName) };
+    return run({ ...tools.services, inputs: inputs as unknown as I, attrs: attrs as unknown as A });
   };
   return { kernelName, reason, kernelFunc };
+}
+
+function checkTypes(kernelName: string, inputs: tf.NamedTensorInfoMap, integers: readonly string[]): void {
+  for (const name in inputs) {
+    const expected = integers.includes(name) ? 'int32' : 'float32';
+    const dtype = inputs[name]?.dtype ?? expected;
+    if (dtype === expected) continue;
+    throw new BackendError({
+      component: `${kernelName} on wasm`,
+      expected: `${name} of ${expected}`,
+      actual: dtype,
+    });
+  }
+}
+
+type Services = Omit<Call<unknown, unknown>, 'inputs' | 'attrs'>;
+
+function servicesOf(wasm: BackendWasm, kernelName: string): Services {
+  const kernels = sideModule(wasm);
+  const heap = heapOf(wasm);
+  const component = `${kernelName} on wasm`;
+  return {
+    kernels,
+    address: ({ dataId }) => wasm.dataIdMap.get(dataId).memoryOffset,
+    right: ({ tensor: { dataId }, ...side }, rows) => {
+      const { memoryOffset } = wasm.dataIdMap.get(dataId);
+      return packedWeights(wasm, kernels).find({ ...side, dataId, address: memoryOffset }, rows);
+    },
+    output: (shape, dtype = 'float32') => wasm.makeOutput([...shape], dtype),
+    bytes: (tensor) => {
+      const { buffer, byteOffset, byteLength } = wasm.typedArrayFromHeap(tensor);
+      return new Uint8Array(buffer, byteOffset, byteLength);
+    },
+    overwrite: ({ dataId, shape, dtype }) => {
+      if (wasm.refCount(dataId) > 1) return wasm.makeOutput([...shape], dtype);
+      wasm.incRef(dataId);
+      markChanged(wasm, dataId);
+      return { dataId, shape, dtype };
+    },
+    values: (tensor) => wasm.typedArrayFromHeap(tensor) as Float32Array,
+    fill: (tensor, value) => {
+      wasm.typedArrayFromHeap(tensor).fill(value);
+    },
+    read: (scalar) => wasm.typedArrayFromHeap(scalar)[0]!,
+    withScratch: (bytes, use) => withScratch(component, heap, bytes, (address) => use(address, heap.memory)),
+  };
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);

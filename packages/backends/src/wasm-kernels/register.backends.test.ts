@@ -26,6 +26,7 @@ it('says what it registered, and changes nothing when called again', async () =>
     'mmllm/GroupedMatMulGrad',
     'mmllm/Attention',
     'mmllm/AttentionGrad',
+    'mmllm/CacheAppend',
     'mmllm/Activate',
     'mmllm/ActivateGrad',
     'mmllm/Gated',

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
+import { cacheAppendKernel } from './cache-append';
 import type { WasmKernel } from './call';
 import { groupedMatmulGradKernel, groupedMatmulKernel } from './grouped-matmul';
 import { heldKernels } from './held';
@@ -30,6 +31,7 @@ export const KERNELS: readonly WasmKernel[] = [
   groupedMatmulGradKernel,
   attentionKernel,
   attentionGradKernel,
+  cacheAppendKernel,
   activateKernel,
   activateGradKernel,
   gatedKernel,

@@ -82,55 +82,12 @@ export interface Exports extends ActivationExports, NormExports, RowExports, Los
   ): void;
   packedBytes(n: number, k: number): number;
   packRight(to: number, b: number, transpose: number, n: number, k: number): void;
-  attentionScratch(keys: number, headSize: number): number;
+  attentionScratch(queries: number, keys: number, group: number, headSize: number): number;
   attentionGradientScratch(keys: number, headSize: number): number;
-  attention(
-    q: number,
-    k: number,
-    v: number,
-    ...rest: [
-      ...mask: MaskArguments,
-      ...sizes: SizeArguments,
-      out: number,
-      logSumExp: number,
-      scratch: number,
-    ]
-  ): void;
-  attentionGradient(
-    q: number,
-    k: number,
-    v: number,
-    out: number,
-    logSumExp: number,
-    dy: number,
-    ...rest: [
-      ...mask: MaskArguments,
-      ...sizes: SizeArguments,
-      dq: number,
-      dk: number,
-      dv: number,
-      scratch: number,
-    ]
-  ): void;
+  /** @param task what `attention-task.ts` has written, for both */
+  attention(task: number, scratch: number): void;
+  attentionGradient(task: number, scratch: number): void;
 }
-
-export type MaskArguments = [
-  mask: number,
-  seesAny: number,
-  maskBatch: number,
-  maskHead: number,
-  maskColumns: number,
-];
-
-export type SizeArguments = [
-  batch: number,
-  queries: number,
-  keys: number,
-  heads: number,
-  keyHeads: number,
-  headSize: number,
-  scale: number,
-];
 
 /** The memory of tfjs's module and its allocator. */
 export interface Heap {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   activate,
   adamwUpdate,
+  attention,
   crossEntropy,
   embedding,
   gated,
@@ -89,6 +90,43 @@ describe('threads', () => {
           ),
           [[m, k], [k, n], [n], [m, n]],
         ),
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('leave every bit of attention as it is', async () => {
+    const heads = fc.record({
+      keyHeads: fc.integer({ min: 1, max: 4 }),
+      group: fc.integer({ min: 1, max: 3 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 3 }),
+        size,
+        size,
+        heads,
+        (batch, t, s, { keyHeads, group }) => {
+          const numHeads = keyHeads * group;
+          return expectSameBits(
+            withGradients((...[q, k, v]) =>
+              attention(
+                q as tf.Tensor3D,
+                k as tf.Tensor3D,
+                v as tf.Tensor3D,
+                { causal: true },
+                {
+                  ...{ numHeads, numKeyValueHeads: keyHeads },
+                },
+              ),
+            ),
+            [
+              [batch, t, numHeads * 6],
+              [batch, s, keyHeads * 6],
+              [batch, s, keyHeads * 6],
+            ],
+          );
+        },
       ),
       { numRuns: 30 },
     );

@@ -170,7 +170,7 @@ const placesCode = (headSize: number): string => `
   }
 
   fn keysAt(batch : i32, keyHead : i32, key : i32) -> i32 {
-    return ((batch * uniforms.keys + key) * uniforms.keyHeads + keyHead) * HEAD_SIZE;
+    return ((batch * uniforms.keyRows + key) * uniforms.keyHeads + keyHead) * HEAD_SIZE;
   }
 
   fn rowAt(batch : i32, keyHead : i32, row : i32) -> i32 {

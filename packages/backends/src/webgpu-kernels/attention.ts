@@ -18,9 +18,9 @@ import { sizeOf } from './program';
 interface AttentionInputs {
   /** float32[B, T, numHeads · d] */
   q: TensorInfo;
-  /** float32[B, S, numKeyValueHeads · d] */
+  /** float32[B, C, numKeyValueHeads · d], of which the first `numKeys` rows count; for the gradient all do. */
   k: TensorInfo;
-  /** float32[B, S, numKeyValueHeads · d] */
+  /** float32[B, C, numKeyValueHeads · d] */
   v: TensorInfo;
 }
 
@@ -37,6 +37,7 @@ interface AttentionAttrs {
   rule: AttentionRule;
   numHeads: number;
   numKeyValueHeads: number;
+  numKeys: number;
   scale: number;
 }
 
@@ -75,7 +76,7 @@ export const attentionKernel = webgpuKernel<AttentionInputs, AttentionAttrs>(
   [
     {
       inputs: { q: filled([1, 5, 4], 1), ...PROBE },
-      attrs: { rule: { causal: true }, numHeads: 1, numKeyValueHeads: 1, scale: 1 },
+      attrs: { rule: { causal: true }, numHeads: 1, numKeyValueHeads: 1, numKeys: 40, scale: 1 },
       // Query t sees 36 + t keys.
       expected: [
         [0, 1, 2, 3, 4].flatMap((t) => new Array<number>(4).fill((32 + 3 * (4 + t)) / (36 + t))),
@@ -100,7 +101,7 @@ export const attentionGradKernel = webgpuKernel<GradientInputs, AttentionAttrs>(
         ...{ q: filled([1, 3, 4], 1), ...PROBE, out: filled([1, 3, 4], 1.4) },
         ...{ logSumExp: filled([1, 1, 3], 4 + Math.log(40)), dy: filled([1, 3, 4], 1) },
       },
-      attrs: { rule: { causal: false }, numHeads: 1, numKeyValueHeads: 1, scale: 1 },
+      attrs: { rule: { causal: false }, numHeads: 1, numKeyValueHeads: 1, numKeys: 40, scale: 1 },
       expected: [
         filled([12], 0).data,
         [...filled([128], -0.12).data, ...filled([32], 0.48).data],
@@ -161,11 +162,13 @@ function statsOf(call: Call<GradientInputs, AttentionAttrs>): TensorInfo {
 
 function sizesOf({ inputs: { q, k }, attrs }: Call<AttentionInputs, AttentionAttrs>) {
   const [batches, queries, width] = q.shape as [number, number, number];
-  const keys = k.shape[1]!;
-  const { numHeads, numKeyValueHeads } = attrs;
+  const { numHeads, numKeyValueHeads, numKeys } = attrs;
   return {
     headSize: width / numHeads,
-    ints: { batches, queries, keys, keyHeads: numKeyValueHeads, group: numHeads / numKeyValueHeads },
+    ints: {
+      ...{ batches, queries, keys: numKeys, keyRows: k.shape[1]! },
+      ...{ keyHeads: numKeyValueHeads, group: numHeads / numKeyValueHeads },
+    },
   };
 }
 

@@ -13,7 +13,7 @@ it('leaves other texts as they are', () => {
 });
 
 it('finds those of a product of float16, which reads f16 and adds up f32', () => {
-  const text = { transposeA: false, transposeB: true, addends: '', tile: 32 };
+  const text = { transposeA: false, transposeB: true, addends: '', rightReader: '', tile: 32 };
   const half = hoisted(tiledCode({ ...text, isHalf: true }));
   expect(half.trimStart().startsWith('enable f16;')).toBe(true);
   expect(half).toContain('alias Quad = vec4<f16>;');

@@ -115,6 +115,21 @@ export class Gpu {
     return this.#keep(this.#state.backend.makeTensorInfo([values.length], dtype, values));
   }
 
+  /**
+   * A tensor's own data once more, to be written in place, or undefined where anything else holds it: a clone, a tape,
+   * or values on the host, which would not change with it.
+   */
+  overwrite({ dataId, shape, dtype }: tf.TensorInfo): tf.TensorInfo | undefined {
+    const { backend } = this.#state;
+    if (backend.refCount(dataId) > 1 || backend.tensorMap.get(dataId).values) return undefined;
+    backend.incRef(dataId);
+    return { dataId, shape, dtype };
+  }
+
+  copy(x: tf.TensorInfo): tf.TensorInfo {
+    return this.elements({ name: 'Copy', inputs: { x }, shape: x.shape, value: () => 'x[i]' });
+  }
+
   /** Frees all that was made, but for what is returned. */
   free(returned: readonly tf.TensorInfo[]): void {
     for (const { dataId } of this.#made) {

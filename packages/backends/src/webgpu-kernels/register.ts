@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
+import { cacheAppendKernel } from './cache-append';
 import { columnSumsKernel } from './column-sums';
 import { crossEntropyGradKernel, crossEntropyKernel } from './cross-entropy';
 import { embeddingGradKernel, embeddingKernel, selectRowsKernel } from './embedding';
@@ -25,6 +26,7 @@ export const KERNELS: readonly WebgpuKernel[] = [
   attentionKernel,
   attentionGradKernel,
   columnSumsKernel,
+  cacheAppendKernel,
   layerNormKernel,
   layerNormGradKernel,
   layerNormGainGradKernel,

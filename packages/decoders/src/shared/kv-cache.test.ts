@@ -149,3 +149,42 @@ it('stays as it was when a pass fails half-way', async () => {
     cache.dispose();
   });
 });
+
+it('grows by more than it needs, never beyond its capacity, and then writes in place', async () => {
+  const long = tinyLlama({ maxLength: 200 });
+  const row = Array.from({ length: 190 }, (_, i) => (i * 7) % 40);
+  await expectNoLeak(async () => {
+    const { embeddings, rule } = textInputs(long, [row]);
+    const cache = long.createCache(1);
+    const states: tf.Tensor3D[] = [];
+    const bytes: number[] = [];
+    for (const [from, to] of [
+      [0, 40],
+      [40, 41],
+      [41, 90],
+      [90, 170],
+      [170, 190],
+    ] as const) {
+      states.push(
+        tf.tidy(() => {
+          const part = tf.slice(embeddings, [0, from, 0], [1, to - from, 16]);
+          const data = Int32Array.from({ length: to - from }, (_, i) => from + i);
+          const positions = { data, axes: 1 as const, shape: [1, to - from] as [number, number] };
+          return long.forward({ embeddings: part, positions, rule }, { cache }).hidden;
+        }),
+      );
+      const ofStates = states.reduce((sum, { size }) => sum + 4 * size, 0);
+      bytes.push(tf.memory().numBytes - ofStates);
+    }
+    // Rows: 80, 80, 180, 180, 200.
+    const [first, second, third, fourth, fifth] = bytes as [number, number, number, number, number];
+    expect([second, fourth]).toEqual([first, third]);
+    expect((third - first) / (fifth - third)).toBe((180 - 80) / (200 - 180));
+    const joined = tf.concat(states, 1);
+    const { hidden } = long.forward({ embeddings, positions: sequentialPositions([1, 190]), rule });
+    await assertTensorsClose(joined, hidden, { tolerance: 1e-5 });
+    tf.dispose([embeddings, joined, hidden, ...states]);
+    cache.dispose();
+  });
+  long.dispose();
+});

@@ -1,9 +1,13 @@
 import { type Decoder, type KeyValueCache, ShapeError } from '@mmllm/core';
-import type { KeyValues, LayerCache } from '@mmllm/nn';
+import { cacheAppend, type KeyValues, type LayerCache } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
+/** Fewer rows than these are not worth growing by. */
+const LEAST_ROWS = 64;
+
 /**
- * Keys and values of one decoder's layers: float32[batch, length, numKeyValueHeads · headSize] each.
+ * Keys and values of one decoder's layers: float32[batch, rows, numKeyValueHeads · headSize] each, of which the first
+ * `length` rows count. There is room behind them, at most `capacity`, into which new ones are written in place.
  *
  * Its tensors belong to no tidy scope: they live until they are replaced or disposed of here.
  */
@@ -62,14 +66,7 @@ export class TensorCache implements KeyValueCache {
         actual: `${length}`,
       });
     }
-    this.#layers.forEach((held, layer) => {
-      // A forward pass that failed half-way leaves some layers longer than `length`, which the caller takes back.
-      if (held && held.k.shape[1] > length) {
-        const [batch] = held.k.shape;
-        const head = (x: tf.Tensor3D) => tf.slice(x, [0, 0, 0], [batch, length, x.shape[2]]);
-        this.#replace(layer, length === 0 ? undefined : { k: head(held.k), v: head(held.v) });
-      }
-    });
+    // What stands behind it, also from a pass that failed half-way, will be overwritten.
     this.#length = length;
   }
 
@@ -103,12 +100,20 @@ export class TensorCache implements KeyValueCache {
 
   #append(layer: number, next: KeyValues): KeyValues {
     const held = this.#layers[layer];
-    // A clone shares the memory, and has a lifetime of its own.
-    const all = held
-      ? { k: tf.concat([held.k, next.k], 1), v: tf.concat([held.v, next.v], 1) }
-      : { k: tf.clone(next.k), v: tf.clone(next.v) };
+    const all = tf.tidy(() => ({ k: this.#with(held?.k, next.k), v: this.#with(held?.v, next.v) }));
     this.#replace(layer, all);
-    return all;
+    return { ...all, numKeys: this.#length + next.k.shape[1] };
+  }
+
+  /** The first `length` rows of `held`, then `next`, then room. */
+  #with(held: tf.Tensor3D | undefined, next: tf.Tensor3D): tf.Tensor3D {
+    const [batch, count, width] = next.shape;
+    const end = this.#length + count;
+    if (held && held.shape[1] >= end) return cacheAppend(held, next, this.#length);
+    const rows = Math.min(Math.max(2 * end, LEAST_ROWS), this.capacity);
+    const room = tf.zeros<tf.Rank.R3>([batch, rows - this.#length, width]);
+    const before = held && tf.slice(held, [0, 0, 0], [batch, this.#length, width]);
+    return cacheAppend(before ? tf.concat([before, room], 1) : room, next, this.#length);
   }
 
   #replace(layer: number, next: KeyValues | undefined): void {

@@ -4,15 +4,17 @@ import { attention, rope } from '../ops';
 import { Linear } from './linear';
 import type { Norm } from './norm';
 
-/** Keys and values of one layer: float32[B, S, numKeyValueHeads · headSize] each. */
+/** Keys and values of one layer: float32[B, C, numKeyValueHeads · headSize] each. */
 export interface KeyValues {
   readonly k: tf.Tensor3D;
   readonly v: tf.Tensor3D;
+  /** How many rows count, the first ones. Default all. */
+  readonly numKeys?: number;
 }
 
 /** Keys and values of the tokens seen before, for one layer. */
 export interface LayerCache {
-  /** Adds new ones and returns all, the new ones last. The cache owns the result. */
+  /** Adds new ones and returns all, the new ones last. The cache owns the result, which is good until the next call. */
   append(next: KeyValues): KeyValues;
 }
 
@@ -104,12 +106,12 @@ export class Attention extends Module {
   /** Attention of float32[B, T, hiddenSize] over given keys and values. */
   attend(
     x: tf.Tensor3D,
-    { k, v }: KeyValues,
+    { k, v, numKeys }: KeyValues,
     { rule, rotary, residual }: Omit<AttendOptions, 'cache'>,
   ): tf.Tensor3D {
-    const { numHeads, numKeyValueHeads, headSize } = this.heads;
+    const { numHeads, numKeyValueHeads } = this.heads;
     const q = rotate(this.normed(this.qProj.forward(x), this.qNorm), rotary, numHeads);
-    const mixed = attention(q, k, v, rule, { numHeads, numKeyValueHeads, scale: 1 / Math.sqrt(headSize) });
+    const mixed = attention(q, k, v, rule, { numHeads, numKeyValueHeads, numKeys });
     return this.outProj.forward(mixed, { residual });
   }
 

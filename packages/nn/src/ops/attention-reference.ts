@@ -6,9 +6,9 @@ import { matmul } from './matmul';
 export interface AttentionInputs {
   /** float32[B, T, numHeads · d] */
   q: tf.Tensor3D;
-  /** float32[B, S, numKeyValueHeads · d] */
+  /** float32[B, C, numKeyValueHeads · d], of which the first S rows count. */
   k: tf.Tensor3D;
-  /** float32[B, S, numKeyValueHeads · d] */
+  /** float32[B, C, numKeyValueHeads · d] */
   v: tf.Tensor3D;
 }
 
@@ -16,6 +16,8 @@ export interface AttentionAttrs {
   rule: AttentionRule;
   numHeads: number;
   numKeyValueHeads: number;
+  /** S */
+  numKeys: number;
   scale: number;
 }
 
@@ -30,12 +32,12 @@ class HeadLayout {
   readonly #numKeys: number;
 
   constructor(
-    { q, k }: AttentionInputs,
+    { q }: AttentionInputs,
     readonly attrs: AttentionAttrs,
   ) {
     this.#batch = q.shape[0];
     this.#numQueries = q.shape[1];
-    this.#numKeys = k.shape[1];
+    this.#numKeys = attrs.numKeys;
     this.mask = attentionMask(attrs.rule, {
       batch: this.#batch,
       numQueries: this.#numQueries,
@@ -50,6 +52,13 @@ class HeadLayout {
     const groups = this.attrs.numKeyValueHeads;
     const apart = swapMiddle(tf.reshape(x, [batch, length, heads, headSize]));
     return tf.reshape(apart, [batch * groups, (heads / groups) * length, headSize]);
+  }
+
+  /** `split` of the keys or values that count. */
+  splitKeys(x: tf.Tensor3D): tf.Tensor3D {
+    const counting =
+      x.shape[1] === this.#numKeys ? x : tf.slice(x, [0, 0, 0], [x.shape[0], this.#numKeys, x.shape[2]]);
+    return this.split(counting, this.attrs.numKeyValueHeads);
   }
 
   /** The inverse of `split`. */
@@ -96,11 +105,11 @@ function swapMiddle(x: tf.Tensor): tf.Tensor {
 /** The reference of `mmllm/Attention`. */
 export function attend(inputs: AttentionInputs, attrs: AttentionAttrs): tf.Tensor[] {
   const { q, k, v } = inputs;
-  const { numHeads, numKeyValueHeads, scale } = attrs;
+  const { numHeads, scale } = attrs;
   const layout = new HeadLayout(inputs, attrs);
-  const scores = layout.scores(layout.split(tf.mul(q, scale), numHeads), layout.split(k, numKeyValueHeads));
+  const scores = layout.scores(layout.split(tf.mul(q, scale), numHeads), layout.splitKeys(k));
   const weights = tf.softmax(scores);
-  const rows = matmul(layout.asProduct(weights), layout.split(v, numKeyValueHeads)) as tf.Tensor3D;
+  const rows = matmul(layout.asProduct(weights), layout.splitKeys(v)) as tf.Tensor3D;
   const out = layout.merge(layout.withoutBlindRows(rows), numHeads, q.shape[1]);
   // The weight of the largest score is exp(max − logSumExp); exponentials are slow on wasm, this needs one a row.
   const logSumExp = tf.sub(tf.max(scores, -1), tf.log(tf.max(weights, -1)));
@@ -116,10 +125,10 @@ export function attendGradients(
   attrs: AttentionAttrs,
 ): tf.Tensor[] {
   const { q, k, v, out, dy } = inputs;
-  const { numHeads, numKeyValueHeads, scale } = attrs;
+  const { numHeads, numKeyValueHeads, numKeys, scale } = attrs;
   const layout = new HeadLayout(inputs, attrs);
   const queries = layout.split(tf.mul(q, scale), numHeads);
-  const [keys, values] = [layout.split(k, numKeyValueHeads), layout.split(v, numKeyValueHeads)];
+  const [keys, values] = [layout.splitKeys(k), layout.splitKeys(v)];
   const dOut = layout.withoutBlindRows(layout.split(dy, numHeads));
 
   const weights = layout.asProduct(tf.softmax(layout.scores(queries, keys)));
@@ -131,7 +140,7 @@ export function attendGradients(
   const dK = matmul(dScores, queries, { transposeA: true });
   return [
     layout.merge(dQ, numHeads, q.shape[1]),
-    layout.merge(dK, numKeyValueHeads, k.shape[1]),
-    layout.merge(dV, numKeyValueHeads, k.shape[1]),
+    layout.merge(dK, numKeyValueHeads, numKeys),
+    layout.merge(dV, numKeyValueHeads, numKeys),
   ];
 }

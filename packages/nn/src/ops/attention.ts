@@ -10,9 +10,11 @@ export interface AttentionHeads {
   readonly numKeyValueHeads?: number;
   /** Factor of the scores. Default 1 / √(head size). */
   readonly scale?: number;
+  /** S, where k and v have more rows than count, as a cache with room has. Default all. */
+  readonly numKeys?: number;
 }
 
-/** Outputs: the gradients of q, k and v. */
+/** Outputs: the gradients of q, k and v, of which all rows count. */
 const gradients = defineKernel<
   AttentionInputs & { out: tf.Tensor; logSumExp: tf.Tensor; dy: tf.Tensor },
   AttentionAttrs
@@ -27,12 +29,22 @@ const apply = defineOp<AttentionInputs, AttentionAttrs, 'q' | 'k' | 'v', tf.Tens
   reference: attend,
   inputsToSave: ['q', 'k', 'v'],
   outputsToSave: [true, true],
-  backward: ({ dy, inputs, outputs, attrs, share }) => {
+  backward: ({ dy, inputs: { q, k, v }, outputs, attrs, share }) => {
     const [out, logSumExp] = [outputs[0]!, outputs[1]!];
-    const [dq, dk, dv] = share(() => gradients({ ...inputs, out, logSumExp, dy }, attrs));
-    return { q: () => tf.clone(dq!), k: () => tf.clone(dk!), v: () => tf.clone(dv!) };
+    const room = k.shape[1] - attrs.numKeys;
+    const [dq, dk, dv] = share(() => {
+      const counting = { k: withoutRoom(k, room), v: withoutRoom(v, room) };
+      return gradients({ q, ...counting, out, logSumExp, dy }, attrs);
+    });
+    return { q: () => tf.clone(dq!), k: () => withRoom(dk!, room), v: () => withRoom(dv!, room) };
   },
 });
+
+const withoutRoom = (x: tf.Tensor3D, room: number): tf.Tensor3D =>
+  room === 0 ? x : tf.slice(x, [0, 0, 0], [x.shape[0], x.shape[1] - room, x.shape[2]]);
+
+const withRoom = (x: tf.Tensor, room: number): tf.Tensor =>
+  room === 0 ? tf.clone(x) : tf.concat([x, tf.zeros([x.shape[0]!, room, x.shape[2]!])], 1);
 
 /**
  * Scaled dot-product attention, grouped-query included: `softmax(scale · q·kᵀ + mask)·v` for every head (Vaswani et
@@ -40,10 +52,11 @@ const apply = defineOp<AttentionInputs, AttentionAttrs, 'q' | 'k' | 'v', tf.Tens
  * leave them. No probabilities are kept for the gradient. The caller owns the result.
  *
  * @param q float32[B, T, numHeads · d]
- * @param k float32[B, S, numKeyValueHeads · d]
- * @param v float32[B, S, numKeyValueHeads · d]
+ * @param k float32[B, C, numKeyValueHeads · d], of which the first S = `numKeys` rows count
+ * @param v float32[B, C, numKeyValueHeads · d]
  * @param rule who sees whom; a query that sees no key gets zeros, and gives no gradient. A prefix is seen whatever
  *   `causal` and `window` say; a window without `causal` only limits the view back. Not to be changed after its use.
+ *   NaN passes from a key to all that see it, and may pass to others: keys that no query near sees are not read.
  * @returns float32[B, T, numHeads · d]
  * @throws ShapeError if sizes do not fit, also those of the rule.
  * @throws ConfigError if the heads do not divide the width or each other.
@@ -53,11 +66,13 @@ export function attention(
   k: tf.Tensor3D,
   v: tf.Tensor3D,
   rule: AttentionRule,
-  { numHeads, numKeyValueHeads = numHeads, scale }: AttentionHeads,
+  { numHeads, numKeyValueHeads = numHeads, scale, numKeys = k.shape[1] }: AttentionHeads,
 ): tf.Tensor3D {
   const headSize = checkSizes(q, k, v, numHeads, numKeyValueHeads);
-  checkRule(rule, q.shape[0], q.shape[1], k.shape[1], numHeads);
-  return apply({ q, k, v }, { rule, numHeads, numKeyValueHeads, scale: scale ?? 1 / Math.sqrt(headSize) });
+  checkNumKeys(numKeys, k.shape[1]);
+  checkRule(rule, q.shape[0], q.shape[1], numKeys, numHeads);
+  const factor = scale ?? 1 / Math.sqrt(headSize);
+  return apply({ q, k, v }, { rule, numHeads, numKeyValueHeads, numKeys, scale: factor });
 }
 
 function checkSizes(
@@ -84,6 +99,15 @@ function checkSizes(
     });
   }
   return headSize;
+}
+
+function checkNumKeys(numKeys: number, rows: number): void {
+  if (Number.isInteger(numKeys) && numKeys >= 0 && numKeys <= rows) return;
+  throw new ShapeError({
+    component: 'attention',
+    expected: `numKeys from 0 to the ${rows} rows of k and v`,
+    actual: `${numKeys}`,
+  });
 }
 
 function checkRule(

@@ -46,8 +46,11 @@ export function defineKernel<I extends TensorMap<I>, A extends object>({
   name,
   reference,
 }: KernelDefinition<I, A>): (inputs: I, attrs: A) => tf.Tensor[] {
+  const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) =>
+    // `runKernel` below is the only caller, so these are the tensors and attributes that it was given.
+    tf.tidy(() => reference(inputs as unknown as I, attrs as unknown as A));
   return (inputs, attrs) => {
-    registerReference({ name, reference });
+    registerReference(name, kernelFunc);
     const outputs = tf
       .engine()
       // tfjs types attributes as JSON; it hands them to kernel and gradient untouched.
@@ -70,27 +73,17 @@ export function defineOp<
   const run = defineKernel(definition);
   return (inputs, attrs) => {
     registerGradientOf(definition);
-    const [result, ...forBackward] = run(inputs, attrs);
-    tf.dispose(forBackward);
+    const outputs = run(inputs, attrs);
+    for (let i = 1; i < outputs.length; i++) outputs[i]!.dispose();
     // The rank of the result is part of what the definition promises.
-    return result as R;
+    return outputs[0] as R;
   };
 }
 
-function registerReference<I extends TensorMap<I>, A extends object>({
-  name,
-  reference,
-}: KernelDefinition<I, A>): void {
+function registerReference(kernelName: string, kernelFunc: tf.KernelFunc): void {
   if (!tf.getBackend()) tf.backend();
   const backendName = tf.getBackend();
-  if (tf.getKernel(name, backendName)) return;
-  tf.registerKernel({
-    kernelName: name,
-    backendName,
-    // `runKernel` above is the only caller, so these are the tensors and attributes that it was given.
-    kernelFunc: ({ inputs, attrs }) =>
-      tf.tidy(() => reference(inputs as unknown as I, attrs as unknown as A)),
-  });
+  if (!tf.getKernel(kernelName, backendName)) tf.registerKernel({ kernelName, backendName, kernelFunc });
 }
 
 /**
@@ -137,5 +130,10 @@ function registerGradientOf<I extends TensorMap<I>, A extends object, S extends 
 
 /** tfjs walks over every key of the inputs, so an input that is left out must have none. */
 function present(inputs: object): tf.NamedTensorMap {
-  return Object.fromEntries(Object.entries(inputs).filter(([, tensor]) => tensor !== undefined));
+  const all = inputs as Record<string, tf.Tensor | undefined>;
+  for (const name in all) {
+    if (!all[name])
+      return Object.fromEntries(Object.entries(all).filter(([, tensor]) => tensor)) as tf.NamedTensorMap;
+  }
+  return all as tf.NamedTensorMap;
 }

@@ -3,6 +3,7 @@ export { ACTIVATIONS, type Activation } from './activations';
 export { type AdamWOptions, type AdamWTarget, adamwUpdate } from './adamw';
 export { type AttentionHeads, attention } from './attention';
 export { type AttentionMask, type AttentionSizes, attentionMask } from './attention-mask';
+export { cacheAppend } from './cache-append';
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy';
 export {
   type BackwardContext,
