@@ -1,147 +1,199 @@
-import { exp } from './exponential';
+import {
+  constants,
+  DENSITY,
+  E1,
+  E2,
+  E3,
+  E4,
+  E5,
+  ERF,
+  GELU_CUBIC,
+  GELU_CUBIC_SLOPE,
+  GELU_LINEAR,
+  HALF,
+  ONE,
+  QUICK_GELU,
+  SQRT_HALF,
+  T0,
+  T1,
+  T2,
+  T3,
+  T4,
+  TANH_LIMIT,
+  TWO,
+  ZEROS,
+} from './constants';
+import { exp, positiveExp } from './exponential';
 import { madd } from './vector';
 
-/** The numbers of the activations, which are the places of their names in `activations.ts` of the loader. */
-export const GELU: i32 = 0;
-export const GELU_TANH: i32 = 1;
-export const QUICK_GELU: i32 = 2;
-export const SILU: i32 = 3;
-export const RELU: i32 = 4;
-export const RELU2: i32 = 5;
-export const TANH: i32 = 6;
-export const SIGMOID: i32 = 7;
-
-/** ½(1 + tanh(u)) = σ(2u) with u = √(2/π)·(x + 0.044715·x³): Hendrycks & Gimpel, arXiv:1606.08415. */
-const GELU_LINEAR: f32 = 1.5957691216;
-const GELU_CUBIC: f32 = 0.0713548162726;
-const QUICK_GELU_FACTOR: f32 = 1.702;
-
-function sigmoid(x: v128): v128 {
-  const one = f32x4.splat(1);
-  return f32x4.div(one, f32x4.add(one, exp(f32x4.neg(x))));
+/**
+ * An activation of four values. The types below stand for one each, so that a loop over values is compiled for every
+ * one of them; no object is ever made.
+ */
+export interface Activation {
+  /** What value and slope have in common, and most of the work. */
+  core(x: v128): v128;
+  value(x: v128, core: v128): v128;
+  /** The derivative. */
+  slope(x: v128, core: v128): v128;
 }
 
-/** By the sigmoid, and near zero, where that would cancel, by the odd polynomial of Cephes' tanhf. */
+export function sigmoid(x: v128): v128 {
+  const one = v128.load(constants(), ONE);
+  return f32x4.div(one, f32x4.add(one, positiveExp(f32x4.neg(x))));
+}
+
+/** By the sigmoid, and near zero, where that would cancel, by an odd polynomial. */
 function tanh(x: v128): v128 {
-  const two = f32x4.splat(2);
-  const large = f32x4.sub(f32x4.mul(sigmoid(f32x4.mul(x, two)), two), f32x4.splat(1));
+  const c = constants();
+  const two = v128.load(c, TWO);
+  const large = f32x4.sub(f32x4.mul(sigmoid(f32x4.mul(x, two)), two), v128.load(c, ONE));
   const square = f32x4.mul(x, x);
-  let p = madd(f32x4.splat(-5.70498872745e-3), square, f32x4.splat(2.06390887954e-2));
-  p = madd(p, square, f32x4.splat(-5.37397155531e-2));
-  p = madd(p, square, f32x4.splat(1.33314422036e-1));
-  p = madd(p, square, f32x4.splat(-3.33332819422e-1));
+  let p = madd(v128.load(c, T4), square, v128.load(c, T3));
+  p = madd(p, square, v128.load(c, T2));
+  p = madd(p, square, v128.load(c, T1));
+  p = madd(p, square, v128.load(c, T0));
   const small = madd(f32x4.mul(p, square), x, x);
-  return v128.bitselect(small, large, f32x4.lt(f32x4.abs(x), f32x4.splat(0.625)));
+  return v128.bitselect(small, large, f32x4.lt(f32x4.abs(x), v128.load(c, TANH_LIMIT)));
 }
 
-/** Φ(x), by formula 7.1.26 of Abramowitz & Stegun for erf, as tfjs computes it. Within 1e-7. */
-function normalCdf(x: v128): v128 {
-  const one = f32x4.splat(1);
-  const size = f32x4.mul(f32x4.abs(x), f32x4.splat(<f32>Math.SQRT1_2));
-  const t = f32x4.div(one, madd(size, f32x4.splat(0.3275911), one));
-  let p = madd(t, f32x4.splat(1.061405429), f32x4.splat(-1.453152027));
-  p = madd(p, t, f32x4.splat(1.421413741));
-  p = madd(p, t, f32x4.splat(-0.284496736));
-  p = madd(p, t, f32x4.splat(0.254829592));
-  const tail = f32x4.mul(f32x4.mul(p, t), exp(f32x4.neg(f32x4.mul(size, size))));
-  const half = f32x4.mul(tail, f32x4.splat(0.5));
-  return v128.bitselect(half, f32x4.sub(one, half), f32x4.lt(x, f32x4.splat(0)));
-}
-
-function geluInner(x: v128): v128 {
-  return f32x4.mul(x, madd(f32x4.mul(x, x), f32x4.splat(GELU_CUBIC), f32x4.splat(GELU_LINEAR)));
+/** Φ(x) with `bell = exp(−x²/2)`, by a formula for erf that tfjs uses too. Within 1e-7. */
+function normalCdf(x: v128, bell: v128): v128 {
+  const c = constants();
+  const one = v128.load(c, ONE);
+  const size = f32x4.mul(f32x4.abs(x), v128.load(c, SQRT_HALF));
+  const t = f32x4.div(one, madd(size, v128.load(c, ERF), one));
+  let p = madd(t, v128.load(c, E5), v128.load(c, E4));
+  p = madd(p, t, v128.load(c, E3));
+  p = madd(p, t, v128.load(c, E2));
+  p = madd(p, t, v128.load(c, E1));
+  const tail = f32x4.mul(f32x4.mul(f32x4.mul(p, t), bell), v128.load(c, HALF));
+  return v128.bitselect(tail, f32x4.sub(one, tail), f32x4.lt(x, v128.load(c, ZEROS)));
 }
 
 /** max(x, 0), NaN for NaN. */
-function relu(x: v128): v128 {
-  return f32x4.pmax(x, f32x4.splat(0));
+function rectified(x: v128): v128 {
+  return f32x4.pmax(x, v128.load(constants(), ZEROS));
 }
 
-/** The activation of four values. */
-export function activation(kind: i32, x: v128): v128 {
-  switch (kind) {
-    case GELU:
-      return f32x4.mul(x, normalCdf(x));
-    case GELU_TANH:
-      return f32x4.mul(x, sigmoid(geluInner(x)));
-    case QUICK_GELU:
-      return f32x4.mul(x, sigmoid(f32x4.mul(x, f32x4.splat(QUICK_GELU_FACTOR))));
-    case SILU:
-      return f32x4.mul(x, sigmoid(x));
-    case RELU:
-      return relu(x);
-    case RELU2:
-      return f32x4.mul(relu(x), relu(x));
-    case TANH:
-      return tanh(x);
-    default:
-      return sigmoid(x);
+/** The derivative of `x · s` with `s = σ(p(x))`, which is `s + x·s·(1 − s)·p'(x)`. */
+function gatedSlope(x: v128, s: v128, innerSlope: v128): v128 {
+  const factor = f32x4.mul(f32x4.mul(x, s), f32x4.sub(v128.load(constants(), ONE), s));
+  return madd(factor, innerSlope, s);
+}
+
+export class Identity implements Activation {
+  @inline core(x: v128): v128 {
+    return x;
+  }
+  @inline value(x: v128, _core: v128): v128 {
+    return x;
+  }
+  @inline slope(_x: v128, _core: v128): v128 {
+    return v128.load(constants(), ONE);
   }
 }
 
-/** The derivative of `x · σ(p(x))` is `s + x·s·(1 − s)·p'(x)` with `s = σ(p(x))`. */
-function gatedSlope(x: v128, inner: v128, innerSlope: v128): v128 {
-  const s = sigmoid(inner);
-  const factor = f32x4.mul(f32x4.mul(x, s), f32x4.sub(f32x4.splat(1), s));
-  return f32x4.add(s, f32x4.mul(factor, innerSlope));
-}
-
-/** The derivative of the activation at four values. */
-export function slope(kind: i32, x: v128): v128 {
-  const one = f32x4.splat(1);
-  const square = f32x4.mul(x, x);
-  switch (kind) {
-    case GELU: {
-      const density = f32x4.mul(exp(f32x4.mul(square, f32x4.splat(-0.5))), f32x4.splat(0.39894228));
-      return f32x4.add(normalCdf(x), f32x4.mul(x, density));
-    }
-    case GELU_TANH:
-      return gatedSlope(x, geluInner(x), madd(square, f32x4.splat(3 * GELU_CUBIC), f32x4.splat(GELU_LINEAR)));
-    case QUICK_GELU: {
-      const factor = f32x4.splat(QUICK_GELU_FACTOR);
-      return gatedSlope(x, f32x4.mul(x, factor), factor);
-    }
-    case SILU:
-      return gatedSlope(x, x, one);
-    case RELU:
-      // One above zero; NaN stays.
-      return f32x4.add(v128.and(f32x4.gt(x, f32x4.splat(0)), one), v128.andnot(x, f32x4.eq(x, x)));
-    case RELU2:
-      return f32x4.mul(relu(x), f32x4.splat(2));
-    case TANH: {
-      const value = tanh(x);
-      return f32x4.sub(one, f32x4.mul(value, value));
-    }
-    default: {
-      const s = sigmoid(x);
-      return f32x4.mul(s, f32x4.sub(one, s));
-    }
+export class Gelu implements Activation {
+  @inline core(x: v128): v128 {
+    return exp(f32x4.neg(f32x4.mul(f32x4.mul(x, x), v128.load(constants(), HALF))));
+  }
+  @inline value(x: v128, bell: v128): v128 {
+    return f32x4.mul(x, normalCdf(x, bell));
+  }
+  @inline slope(x: v128, bell: v128): v128 {
+    const density = f32x4.mul(bell, v128.load(constants(), DENSITY));
+    return madd(x, density, normalCdf(x, bell));
   }
 }
 
-/** The activation of `n` floats. */
-export function activate(kind: i32, from: usize, to: usize, n: i32): void {
-  const wholeEnd = from + ((<usize>(n & ~3)) << 2);
-  const end = from + ((<usize>n) << 2);
-  for (; from < wholeEnd; from += 16) {
-    v128.store(to, activation(kind, v128.load(from)));
-    to += 16;
+export class GeluTanh implements Activation {
+  @inline core(x: v128): v128 {
+    const c = constants();
+    const factor = madd(f32x4.mul(x, x), v128.load(c, GELU_CUBIC), v128.load(c, GELU_LINEAR));
+    return sigmoid(f32x4.mul(x, factor));
   }
-  for (; from < end; from += 4) {
-    v128.store_lane<f32>(to, activation(kind, v128.load_splat<f32>(from)), 0);
-    to += 4;
+  @inline value(x: v128, s: v128): v128 {
+    return f32x4.mul(x, s);
+  }
+  @inline slope(x: v128, s: v128): v128 {
+    const c = constants();
+    const inner = madd(f32x4.mul(x, x), v128.load(c, GELU_CUBIC_SLOPE), v128.load(c, GELU_LINEAR));
+    return gatedSlope(x, s, inner);
   }
 }
 
-/** `dy` times the derivative of the activation, for `n` floats. */
-export function activationGradient(kind: i32, dy: usize, x: usize, dx: usize, n: i32): void {
-  const whole = (<usize>(n & ~3)) << 2;
-  const end = (<usize>n) << 2;
-  for (let i: usize = 0; i < whole; i += 16) {
-    v128.store(dx + i, f32x4.mul(v128.load(dy + i), slope(kind, v128.load(x + i))));
+export class QuickGelu implements Activation {
+  @inline core(x: v128): v128 {
+    return sigmoid(f32x4.mul(x, v128.load(constants(), QUICK_GELU)));
   }
-  for (let i = whole; i < end; i += 4) {
-    const value = f32x4.mul(v128.load_splat<f32>(dy + i), slope(kind, v128.load_splat<f32>(x + i)));
-    v128.store_lane<f32>(dx + i, value, 0);
+  @inline value(x: v128, s: v128): v128 {
+    return f32x4.mul(x, s);
+  }
+  @inline slope(x: v128, s: v128): v128 {
+    return gatedSlope(x, s, v128.load(constants(), QUICK_GELU));
+  }
+}
+
+export class Silu implements Activation {
+  @inline core(x: v128): v128 {
+    return sigmoid(x);
+  }
+  @inline value(x: v128, s: v128): v128 {
+    return f32x4.mul(x, s);
+  }
+  @inline slope(x: v128, s: v128): v128 {
+    return gatedSlope(x, s, v128.load(constants(), ONE));
+  }
+}
+
+export class Relu implements Activation {
+  @inline core(x: v128): v128 {
+    return rectified(x);
+  }
+  @inline value(_x: v128, positive: v128): v128 {
+    return positive;
+  }
+  /** One above zero; NaN stays. */
+  @inline slope(x: v128, _positive: v128): v128 {
+    const c = constants();
+    const step = v128.and(f32x4.gt(x, v128.load(c, ZEROS)), v128.load(c, ONE));
+    return f32x4.add(step, v128.andnot(x, f32x4.eq(x, x)));
+  }
+}
+
+export class Relu2 implements Activation {
+  @inline core(x: v128): v128 {
+    return rectified(x);
+  }
+  @inline value(_x: v128, positive: v128): v128 {
+    return f32x4.mul(positive, positive);
+  }
+  @inline slope(_x: v128, positive: v128): v128 {
+    return f32x4.add(positive, positive);
+  }
+}
+
+export class Tanh implements Activation {
+  @inline core(x: v128): v128 {
+    return tanh(x);
+  }
+  @inline value(_x: v128, y: v128): v128 {
+    return y;
+  }
+  @inline slope(_x: v128, y: v128): v128 {
+    return f32x4.sub(v128.load(constants(), ONE), f32x4.mul(y, y));
+  }
+}
+
+export class Sigmoid implements Activation {
+  @inline core(x: v128): v128 {
+    return sigmoid(x);
+  }
+  @inline value(_x: v128, s: v128): v128 {
+    return s;
+  }
+  @inline slope(_x: v128, s: v128): v128 {
+    return f32x4.mul(s, f32x4.sub(v128.load(constants(), ONE), s));
   }
 }

@@ -1,11 +1,10 @@
 import {
+  C1,
   C2,
   C3,
   C4,
   C5,
-  C6,
   constants,
-  HALF,
   HIGHEST,
   LN2_HIGH,
   LN2_LOW,
@@ -17,25 +16,28 @@ import {
 import { madd } from './vector';
 
 /**
- * eˣ, within 2e-7 of its size. Zero below -87.3, constant above 88.3 (2.4e38), NaN for NaN. `x = n·ln 2 + r`; adding
- * 1.5·2²³ rounds n into the low bits of the mantissa, from where a shift makes it the exponent of 2ⁿ.
+ * eˣ, within 2e-7 of its size. Zero below -87.3, infinite above 88.3, NaN for NaN. `x = n·ln 2 + r`; adding 1.5·2²³
+ * rounds n into the low bits of the mantissa, from where a shift makes it the exponent of 2ⁿ.
  */
 export function exp(x: v128): v128 {
+  return v128.andnot(positiveExp(x), f32x4.lt(x, v128.load(constants(), LOWEST)));
+}
+
+/** eˣ as `exp` has it, but 1.2e-38 instead of zero for the lowest. */
+export function positiveExp(x: v128): v128 {
   const c = constants();
   // pmax and pmin return their first operand if it is NaN.
   const clamped = f32x4.pmin(f32x4.pmax(x, v128.load(c, LOWEST)), v128.load(c, HIGHEST));
   const shifted = madd(clamped, v128.load(c, LOG2E), v128.load(c, ROUND));
   const n = f32x4.sub(shifted, v128.load(c, ROUND));
   const r = madd(n, v128.load(c, LN2_LOW), madd(n, v128.load(c, LN2_HIGH), clamped));
-  const one = v128.load(c, ONE);
-  let p = madd(v128.load(c, C6), r, v128.load(c, C5));
-  p = madd(p, r, v128.load(c, C4));
+  let p = madd(v128.load(c, C5), r, v128.load(c, C4));
   p = madd(p, r, v128.load(c, C3));
   p = madd(p, r, v128.load(c, C2));
-  p = madd(p, r, v128.load(c, HALF));
-  p = madd(p, f32x4.mul(r, r), f32x4.add(r, one));
+  p = madd(p, r, v128.load(c, C1));
+  const one = v128.load(c, ONE);
   const power = i32x4.add(i32x4.shl(shifted, 23), one);
-  return v128.andnot(f32x4.mul(p, power), f32x4.lt(x, v128.load(c, LOWEST)));
+  return f32x4.mul(madd(p, r, one), power);
 }
 
 /**

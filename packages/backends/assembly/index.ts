@@ -1,8 +1,20 @@
-export { activate, activationGradient } from './activations';
+export { activate, activationGradient, gated, gatedGradient } from './activate';
 export { adamw } from './adamw';
 export { attention, attentionGradient, attentionGradientScratch, attentionScratch } from './attention';
-export { layerNorm, layerNormGainGradient, layerNormGradient } from './layer-norm';
+export { crossEntropy, crossEntropyGradient } from './cross-entropy';
+export { gainGradient } from './gain-gradient';
+export { layerNorm, layerNormGradient } from './layer-norm';
+export { logSumExp, logSumExpGradient } from './log-sum-exp';
 export { matmul, matmulScratch, packedBytes, packRight } from './matmul';
+export {
+  sigmoidPairGradient,
+  sigmoidPairLoss,
+  softCrossEntropy,
+  softCrossEntropyGradient,
+} from './pair-losses';
+export { rmsNorm, rmsNormGradient } from './rms-norm';
+export { rope } from './rope';
+export { columnSums, gatherRows, scatterRows } from './rows';
 export { attach, initialize, STATE_SIZE } from './state';
 export { sumOfSquares, sumOfSquaresScratch } from './sum-of-squares';
-export { help, setThreads, splitFrom } from './threads';
+export { awaitJob, forgetSleepers, joinJob, setThreads, splitFrom } from './threads';

@@ -1,35 +1,11 @@
-/** Layer normalisation over rows of `width` floats (Ba et al., arXiv:1607.06450), and its gradients. */
+/** Layer normalisation over rows of `width` floats (Ba et al., arXiv:1607.06450), and the gradient of its input. */
+import { LAYER_NORM, LAYER_NORM_GRADIENT } from './jobs';
+import { squaredDeviations, sum } from './reductions';
+import { argument, begin, first, floatArgument, launch, partsFor, put, putFloat } from './threads';
 import { lanesSum } from './vector';
 
-function rowSum(x: usize, width: i32): f32 {
-  let sums = f32x4.splat(0);
-  const wholeEnd = x + ((<usize>(width & ~3)) << 2);
-  for (; x < wholeEnd; x += 16) sums = f32x4.add(sums, v128.load(x));
-  let sum = lanesSum(sums);
-  for (let i = width & 3; i > 0; i--) {
-    sum += load<f32>(x);
-    x += 4;
-  }
-  return sum;
-}
-
-/** Σ (x − mean)². */
-function squaredDeviations(x: usize, width: i32, mean: f32): f32 {
-  const means = f32x4.splat(mean);
-  let sums = f32x4.splat(0);
-  const wholeEnd = x + ((<usize>(width & ~3)) << 2);
-  for (; x < wholeEnd; x += 16) {
-    const centered = f32x4.sub(v128.load(x), means);
-    sums = f32x4.add(sums, f32x4.mul(centered, centered));
-  }
-  let sum = lanesSum(sums);
-  for (let i = width & 3; i > 0; i--) {
-    const centered = load<f32>(x) - mean;
-    sum += centered * centered;
-    x += 4;
-  }
-  return sum;
-}
+/** Work for each float. */
+const COST: f64 = 10;
 
 /** `(x − mean) · inverse · gain + bias` for one row; `bias` may be 0. */
 function scaleRow(x: usize, gain: usize, bias: usize, width: i32, mean: f32, inverse: f32, out: usize): void {
@@ -47,6 +23,28 @@ function scaleRow(x: usize, gain: usize, bias: usize, width: i32, mean: f32, inv
   }
 }
 
+function layerNormRows(
+  x: usize,
+  gain: usize,
+  bias: usize,
+  eps: f32,
+  width: i32,
+  out: usize,
+  means: usize,
+  inverses: usize,
+  from: i32,
+  to: i32,
+): void {
+  for (let r = from; r < to; r++) {
+    const row = (<usize>r * <usize>width) << 2;
+    const mean = sum(x + row, width) / <f32>width;
+    const inverse = <f32>1 / sqrt<f32>(squaredDeviations(x + row, width, mean) / <f32>width + eps);
+    scaleRow(x + row, gain, bias, width, mean, inverse, out + row);
+    store<f32>(means + ((<usize>r) << 2), mean);
+    store<f32>(inverses + ((<usize>r) << 2), inverse);
+  }
+}
+
 /** The normalised rows, and the mean and 1 / √(variance + eps) of each. */
 export function layerNorm(
   x: usize,
@@ -59,18 +57,33 @@ export function layerNorm(
   means: usize,
   inverses: usize,
 ): void {
-  const step = (<usize>width) << 2;
-  for (let r = 0; r < rows; r++) {
-    const mean = rowSum(x, width) / <f32>width;
-    const inverse = <f32>1 / sqrt<f32>(squaredDeviations(x, width, mean) / <f32>width + eps);
-    scaleRow(x, gain, bias, width, mean, inverse, out);
-    store<f32>(means, mean);
-    store<f32>(inverses, inverse);
-    means += 4;
-    inverses += 4;
-    x += step;
-    out += step;
-  }
+  begin(LAYER_NORM);
+  put(x);
+  put(gain);
+  put(bias);
+  putFloat(eps);
+  put(<usize>rows);
+  put(<usize>width);
+  put(out);
+  put(means);
+  put(inverses);
+  launch(partsFor(COST * <f64>rows * <f64>width));
+}
+
+export function layerNormPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(4);
+  layerNormRows(
+    argument(0),
+    argument(1),
+    argument(2),
+    floatArgument(3),
+    <i32>argument(5),
+    argument(6),
+    argument(7),
+    argument(8),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }
 
 /** `dx = (g − mean(g) − c · mean(g·c)/σ²) / σ` with `g = dy · gain` and `c = x − mean(x)`, for one row. */
@@ -85,14 +98,14 @@ function gradientRow(dy: usize, x: usize, gain: usize, width: i32, mean: f32, in
     sums = f32x4.add(sums, g);
     products = f32x4.add(products, f32x4.mul(g, f32x4.sub(v128.load(x + i), means)));
   }
-  let sum = lanesSum(sums);
+  let total = lanesSum(sums);
   let product = lanesSum(products);
   for (let i = whole; i < end; i += 4) {
     const g = load<f32>(dy + i) * load<f32>(gain + i);
-    sum += g;
+    total += g;
     product += g * (load<f32>(x + i) - mean);
   }
-  const shift = sum / <f32>width;
+  const shift = total / <f32>width;
   const along = (product * inverse * inverse) / <f32>width;
   const shifts = f32x4.splat(shift);
   const alongs = f32x4.splat(along);
@@ -109,6 +122,25 @@ function gradientRow(dy: usize, x: usize, gain: usize, width: i32, mean: f32, in
   }
 }
 
+function layerNormGradientRows(
+  dy: usize,
+  x: usize,
+  means: usize,
+  inverses: usize,
+  gain: usize,
+  width: i32,
+  dx: usize,
+  from: i32,
+  to: i32,
+): void {
+  for (let r = from; r < to; r++) {
+    const row = (<usize>r * <usize>width) << 2;
+    const mean = load<f32>(means + ((<usize>r) << 2));
+    const inverse = load<f32>(inverses + ((<usize>r) << 2));
+    gradientRow(dy + row, x + row, gain, width, mean, inverse, dx + row);
+  }
+}
+
 export function layerNormGradient(
   dy: usize,
   x: usize,
@@ -119,45 +151,29 @@ export function layerNormGradient(
   width: i32,
   dx: usize,
 ): void {
-  const step = (<usize>width) << 2;
-  for (let r = 0; r < rows; r++) {
-    gradientRow(dy, x, gain, width, load<f32>(means), load<f32>(inverses), dx);
-    means += 4;
-    inverses += 4;
-    dy += step;
-    x += step;
-    dx += step;
-  }
+  begin(LAYER_NORM_GRADIENT);
+  put(dy);
+  put(x);
+  put(means);
+  put(inverses);
+  put(gain);
+  put(<usize>rows);
+  put(<usize>width);
+  put(dx);
+  launch(partsFor(COST * <f64>rows * <f64>width));
 }
 
-/** `dGain = Σ over rows of dy · (x − mean) / σ`. `dGain` must be zeros. */
-export function layerNormGainGradient(
-  dy: usize,
-  x: usize,
-  means: usize,
-  inverses: usize,
-  rows: i32,
-  width: i32,
-  dGain: usize,
-): void {
-  const whole = (<usize>(width & ~3)) << 2;
-  const end = (<usize>width) << 2;
-  for (let r = 0; r < rows; r++) {
-    const mean = load<f32>(means);
-    const inverse = load<f32>(inverses);
-    const meanLanes = f32x4.splat(mean);
-    const inverseLanes = f32x4.splat(inverse);
-    for (let i: usize = 0; i < whole; i += 16) {
-      const normal = f32x4.mul(f32x4.sub(v128.load(x + i), meanLanes), inverseLanes);
-      v128.store(dGain + i, f32x4.add(v128.load(dGain + i), f32x4.mul(v128.load(dy + i), normal)));
-    }
-    for (let i = whole; i < end; i += 4) {
-      const normal = (load<f32>(x + i) - mean) * inverse;
-      store<f32>(dGain + i, load<f32>(dGain + i) + load<f32>(dy + i) * normal);
-    }
-    means += 4;
-    inverses += 4;
-    dy += end;
-    x += end;
-  }
+export function layerNormGradientPart(part: i32, parts: i32): void {
+  const rows = <i32>argument(5);
+  layerNormGradientRows(
+    argument(0),
+    argument(1),
+    argument(2),
+    argument(3),
+    argument(4),
+    <i32>argument(6),
+    argument(7),
+    first(rows, part, parts),
+    first(rows, part + 1, parts),
+  );
 }

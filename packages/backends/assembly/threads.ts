@@ -43,9 +43,12 @@ export function clearThreads(): void {
 
 /** @param count threads that may work at once, the main one included */
 export function setThreads(count: i32): void {
-  // Those who slept may be gone.
-  store<i32>(block + SLEEPING, 0);
   store<i32>(block + THREADS, count);
+}
+
+/** To be called before a new pool starts: helpers of the last one that slept will never wake. */
+export function forgetSleepers(): void {
+  store<i32>(block + SLEEPING, 0);
 }
 
 /** For tests, which split small work. */
@@ -119,21 +122,20 @@ function takeParts(thread: i32): void {
   }
 }
 
-/** The life of a helper thread; never returns. @param thread its number, from 1 */
-export function help(thread: i32): void {
-  for (;;) {
-    let spins = SPINS;
-    while (atomic.load<i32>(block + LEFT) <= 0 && spins > 0) spins--;
-    if (spins === 0) sleep();
-    atomic.add<i32>(block + ACTIVE, 1);
-    takeParts(thread);
-    atomic.sub<i32>(block + ACTIVE, 1);
+/** A helper's wait for the next job; it may also return without one. */
+export function awaitJob(): void {
+  for (let spins = SPINS; spins > 0; spins--) {
+    if (atomic.load<i32>(block + LEFT) > 0) return;
   }
-}
-
-function sleep(): void {
   atomic.add<i32>(block + SLEEPING, 1);
   const epoch = atomic.load<i32>(block + EPOCH);
   if (atomic.load<i32>(block + LEFT) <= 0) atomic.wait<i32>(block + EPOCH, epoch, -1);
   atomic.sub<i32>(block + SLEEPING, 1);
+}
+
+/** A helper's share of the job, if one is left. @param thread its number, from 1 */
+export function joinJob(thread: i32): void {
+  atomic.add<i32>(block + ACTIVE, 1);
+  takeParts(thread);
+  atomic.sub<i32>(block + ACTIVE, 1);
 }

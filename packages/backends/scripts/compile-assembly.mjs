@@ -31,6 +31,7 @@ const options = [
   ['--maximumMemory', '65536'],
   ['--enable', 'simd'],
   ['--enable', 'threads'],
+  ['--transform', './scripts/inline-vectors.mjs'],
   // Vectors pass between our own files only, never to JavaScript.
   ['--disableWarning', '112'],
 ].flat();

@@ -1,4 +1,5 @@
 export { BACKEND_NAMES, type BackendName } from './names';
 export type { WasmPaths } from './open/open';
 export { type BackendReport, describeBackend, type RegisteredKernel, type RejectedBackend } from './report';
-export { explainBackend, type StartOptions, startBackend, stopBackend } from './start';
+export { checkBackend, explainBackend, type StartOptions, startBackend, stopBackend } from './start';
+export type { GpuPrecision } from './webgpu-kernels';

@@ -1,8 +1,8 @@
 import { BackendError } from '@mmllm/core';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { registerGradients } from './gradients';
-import { registerKernels } from './kernels';
 import { BACKEND_NAMES, type BackendName } from './names';
 import { openCpu } from './open/cpu';
 import {
@@ -15,9 +15,11 @@ import {
 import { openWasm } from './open/wasm';
 import { openWebgl } from './open/webgl';
 import { openWebgpu } from './open/webgpu';
+import { registerAllKernels } from './register-kernels';
 import { type BackendReport, describeBackend, type RejectedBackend } from './report';
 import { checkCurrentBackend } from './self-check';
-import { hasSimd, registerWasmKernels, startPool, type ThreadPool, threadCount } from './wasm-kernels';
+import { hasSimd, startPool, type ThreadPool, threadCount } from './wasm-kernels';
+import { checkShaders, type GpuPrecision } from './webgpu-kernels';
 
 export interface StartOptions {
   /** `'auto'`, the default, takes the first of webgpu, webgl, wasm and cpu that works and is no emulated GPU. */
@@ -31,6 +33,11 @@ export interface StartOptions {
    * its end, or each file's. Needed only where no bundler placed them. Heeded until the wasm backend first starts.
    */
   wasmPaths?: WasmPaths;
+  /**
+   * What products on webgpu read their factors as: `'float16'` is faster and less exact, and takes numbers above 65504
+   * for infinite. Sums are float32 in any case. Without the device's feature `shader-f16` it is float32, the default.
+   */
+  gpuPrecision?: GpuPrecision;
   /**
    * Threads that our kernels on wasm work with, the main one included, where memory can be shared: in Node, and in pages
    * that are cross-origin isolated. Default: one for each core, at most 8. Other backends leave it aside.
@@ -116,7 +123,24 @@ export function explainBackend(): string {
   return [describeBackend(report), 'kernels of our own:', ...kernels].join('\n');
 }
 
-async function pick({ backend = 'auto', signal, wasmPaths, threads }: StartOptions): Promise<BackendReport> {
+/**
+ * Checks that all kernels of ours which ran on the current backend did compute. On webgpu a shader that its driver
+ * refuses computes nothing, which shows only later: whatever comes first of this, the next kernel of ours and the next
+ * reading of a tensor (but not `dataSync`) throws, and the op goes on with its reference. Repeat what was computed.
+ *
+ * @throws {BackendError} naming the kernel, once for each.
+ */
+export async function checkBackend(): Promise<void> {
+  if (tf.getBackend() === 'webgpu') await checkShaders(tf.backend() as WebGPUBackend);
+}
+
+async function pick({
+  backend = 'auto',
+  signal,
+  wasmPaths,
+  threads,
+  gpuPrecision,
+}: StartOptions): Promise<BackendReport> {
   if (backend !== 'auto' && !BACKEND_NAMES.includes(backend)) {
     throw new BackendError({
       component: 'backends',
@@ -130,7 +154,7 @@ async function pick({ backend = 'auto', signal, wasmPaths, threads }: StartOptio
   for (const name of candidates) {
     signal?.throwIfAborted();
     try {
-      const open = { allowSoftware: backend !== 'auto', wasmPaths };
+      const open = { allowSoftware: backend !== 'auto', wasmPaths, gpuPrecision };
       const reason =
         backend === 'auto' ? 'the fastest kind that works here' : 'asked for by name, and works here';
       const entry = await start(name, open, { reason, rejected });
@@ -150,24 +174,22 @@ async function pick({ backend = 'auto', signal, wasmPaths, threads }: StartOptio
 
 async function start(
   name: BackendName,
-  options: OpenOptions,
+  options: OpenOptions & Pick<StartOptions, 'gpuPrecision'>,
   decision: Pick<BackendReport, 'reason' | 'rejected'>,
 ): Promise<Running> {
   const before = running.get(name);
   if (before) {
     if (before.software && !options.allowSoftware) throw new Error(softwareReason(before.report.device));
     await tf.setBackend(name);
-    before.report = { ...before.report, ...decision };
+    const kernels = await registerAllKernels(name, options.gpuPrecision);
+    before.report = { ...before.report, ...decision, kernels };
     return before;
   }
   const { device, software = false, stop } = await install(name, options);
   try {
     registerGradients();
-    const fixes = registerKernels(name).map(({ kernelName, reason }) => ({ kernelName, reason }));
     await tf.setBackend(name);
-    // The current backend is now the one that this name stands for.
-    const fast = name === 'wasm' ? registerWasmKernels(tf.backend() as BackendWasm) : [];
-    const kernels = [...fixes, ...fast];
+    const kernels = await registerAllKernels(name, options.gpuPrecision);
     await checkCurrentBackend();
     const report = { backend: name, ...decision, ...(device && { device }), kernels };
     const entry = { report, software, stop };

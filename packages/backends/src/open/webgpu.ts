@@ -38,9 +38,13 @@ async function openOn(gpu: GPU | undefined, allowSoftware: boolean): ReturnType<
   return { backend, device, software, close: () => gpuDevice.destroy() };
 }
 
-/** Asks for what tfjs's own factory asks for: its kernels count on the largest limits that the adapter has. */
+/**
+ * Asks for what tfjs's own factory asks for, since its kernels count on the largest limits that the adapter has, and
+ * for the extensions of WGSL that our kernels can use.
+ */
 async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
-  const features: GPUFeatureName[] = ['timestamp-query', 'bgra8unorm-storage'];
+  // tfjs's types of WebGPU do not know subgroups yet.
+  const features = ['timestamp-query', 'bgra8unorm-storage', 'shader-f16', 'subgroups'] as GPUFeatureName[];
   const { limits } = adapter;
   return await adapter.requestDevice({
     requiredFeatures: features.filter((feature) => adapter.features.has(feature)),

@@ -29,3 +29,41 @@ export const activateGradKernel = wasmKernel<{ dy: tf.TensorInfo; x: tf.TensorIn
     return dx;
   },
 );
+
+interface GatedInputs {
+  /** float32[…] */
+  gate: tf.TensorInfo;
+  /** float32[…], of the same shape */
+  up: tf.TensorInfo;
+}
+
+/** `mmllm/Gated`: `activation(gate) · up`. */
+export const gatedKernel = wasmKernel<GatedInputs, ActivationAttrs>(
+  'mmllm/Gated',
+  REASON,
+  ({ inputs: { gate, up }, attrs: { kind }, kernels, address, output }) => {
+    const out = output(gate.shape);
+    kernels.gated(activationNumber(kind), address(gate), address(up), address(out), sizeOf(gate.shape));
+    return out;
+  },
+);
+
+/** `mmllm/GatedGrad`: the gradients of gate and up. */
+export const gatedGradKernel = wasmKernel<GatedInputs & { dy: tf.TensorInfo }, ActivationAttrs>(
+  'mmllm/GatedGrad',
+  REASON,
+  ({ inputs: { dy, gate, up }, attrs: { kind }, kernels, address, output }) => {
+    const dGate = output(gate.shape);
+    const dUp = output(gate.shape);
+    kernels.gatedGradient(
+      activationNumber(kind),
+      address(dy),
+      address(gate),
+      address(up),
+      address(dGate),
+      address(dUp),
+      sizeOf(gate.shape),
+    );
+    return [dGate, dUp];
+  },
+);

@@ -88,3 +88,9 @@ export function wasmKernel<I, A>(
 }
 
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
+
+/** float32[…, D] as rows of D. */
+export function rowsOf({ shape }: tf.TensorInfo): { rows: number; width: number } {
+  const width = shape.at(-1) ?? 1;
+  return { rows: width === 0 ? 0 : sizeOf(shape) / width, width };
+}

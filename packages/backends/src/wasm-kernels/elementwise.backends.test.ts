@@ -2,7 +2,7 @@ import { assertTensorsClose } from '@mmllm/conformance';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { activate, adamwUpdate, layerNorm, sumOfSquares } from '../../../nn/src/ops';
+import { activate, adamwUpdate, gated, layerNorm, rmsNorm, sumOfSquares } from '../../../nn/src/ops';
 import {
   expectSameAsCpu,
   type Host,
@@ -37,6 +37,41 @@ describe.each(activations)('mmllm/Activate and mmllm/ActivateGrad on wasm: %s', 
     for (const { data } of [out!, dx!]) expect([...data].map(Number.isNaN).indexOf(true)).toBe(2);
     expect(await outputsOn('wasm', op, [randomHost([0, 3], 1)])).toEqual([randomHost([0, 3], 1)]);
   });
+
+  it('take what is large, and infinity, as the references do', async () => {
+    const { POSITIVE_INFINITY: high, NEGATIVE_INFINITY: low } = Number;
+    const data = Float32Array.of(high, low, 1e4, -1e4, 89, -89, 88.5, -88.5, 0);
+    await expectSameAsCpu(withGradients(op), [{ shape: [9], data }], 1e-6);
+  });
+});
+
+describe.each(activations)('mmllm/Gated and mmllm/GatedGrad on wasm: %s', (kind) => {
+  const op = (...[gate, up]: tf.Tensor[]) => gated(gate!, up!, kind);
+
+  it('are the references for any shape', async () => {
+    await fc.assert(
+      fc.asyncProperty(shapes, fc.constantFrom(0.01, 1, 10), async (shape, scale) => {
+        await expectSameAsCpu(
+          withGradients(op),
+          [randomHost(shape, 1, scale), randomHost(shape, 2)],
+          5e-6 * Math.max(1, scale),
+        );
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it.each([0, 1])('keep NaN of input %d, and take no elements', async (place) => {
+    const inputs = [randomHost([7], 1), randomHost([7], 2)];
+    const [out] = await outputsOn(
+      'wasm',
+      op,
+      inputs.map((host, i) => (i === place ? withValue(host, 2, Number.NaN) : host)),
+    );
+    expect([...out!.data].map(Number.isNaN).indexOf(true)).toBe(2);
+    const none = randomHost([0, 3], 1);
+    expect(await outputsOn('wasm', op, [none, none])).toEqual([none]);
+  });
 });
 
 describe('mmllm/LayerNorm and its gradients on wasm', () => {
@@ -69,6 +104,31 @@ describe('mmllm/LayerNorm and its gradients on wasm', () => {
   it('give the same bits again', async () => {
     const first = await outputsOn('wasm', withGradients(op), inputs([5, 33], true));
     expect(await outputsOn('wasm', withGradients(op), inputs([5, 33], true))).toEqual(first);
+  });
+});
+
+describe.each([0, 1] as const)('mmllm/RmsNorm and its gradients on wasm, offset %d', (offset) => {
+  const op = (...[x, gain]: tf.Tensor[]) => rmsNorm(x!, gain!, 1e-5, { offset });
+  const inputs = (shape: number[]): Host[] => [randomHost(shape, 1), randomHost([shape.at(-1)!], 2)];
+
+  it('are the references for any shape', async () => {
+    await fc.assert(
+      fc.asyncProperty(shapes, fc.integer({ min: 1, max: 70 }), async (shape, width) => {
+        await expectSameAsCpu(withGradients(op), inputs([...shape.slice(1), width]), 5e-5);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it.each([...values, Number.NEGATIVE_INFINITY])('pass %d on to its row', async (value) => {
+    const [x, gain] = inputs([4, 6]);
+    await expectSameAsCpu(op, [withValue(x!, 8, value), gain!], 1e-5);
+  });
+
+  it('take no rows', async () => {
+    const [out, dx, dGain] = await outputsOn('wasm', withGradients(op), inputs([0, 3]));
+    for (const host of [out, dx]) expect(host).toEqual({ shape: [0, 3], data: new Float32Array() });
+    expect(dGain).toEqual({ shape: [3], data: new Float32Array(3) });
   });
 });
 

@@ -1,5 +1,5 @@
 import type * as tf from '@tensorflow/tfjs-core';
-import { sizeOf, wasmKernel } from './call';
+import { rowsOf, wasmKernel } from './call';
 
 interface NormInputs {
   /** float32[…, D] */
@@ -22,11 +22,6 @@ interface GradientInputs {
 }
 
 const REASON = 'rows are normalised while they are in the cache';
-
-function rowsOf({ shape }: tf.TensorInfo): { rows: number; width: number } {
-  const width = shape.at(-1)!;
-  return { rows: width === 0 ? 0 : sizeOf(shape) / width, width };
-}
 
 /** `mmllm/LayerNorm`: the result, and the mean and inverse deviation of every row, float32[R, 1]. */
 export const layerNormKernel = wasmKernel<NormInputs, { eps: number }>(
@@ -77,12 +72,10 @@ export const layerNormGradKernel = wasmKernel<GradientInputs & { gain: tf.Tensor
 export const layerNormGainGradKernel = wasmKernel<GradientInputs, object>(
   'mmllm/LayerNormGainGrad',
   REASON,
-  ({ inputs: { dy, x, mean, inverseDeviation }, kernels, address, output, fill }) => {
+  ({ inputs: { dy, x, mean, inverseDeviation }, kernels, address, output }) => {
     const { rows, width } = rowsOf(x);
     const dGain = output([width]);
-    // Every row adds to it.
-    fill(dGain, 0);
-    kernels.layerNormGainGradient(
+    kernels.gainGradient(
       address(dy),
       address(x),
       address(mean),

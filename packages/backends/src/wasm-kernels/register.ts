@@ -1,12 +1,22 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
-import { activateGradKernel, activateKernel } from './activate';
+import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel } from './attention';
 import type { WasmKernel } from './call';
 import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from './layer-norm';
 import { linearKernel } from './linear';
+import { crossEntropyGradKernel, crossEntropyKernel, logSumExpGradKernel, logSumExpKernel } from './losses';
 import { matmulKernel } from './matmul';
+import {
+  sigmoidPairLossGradKernel,
+  sigmoidPairLossKernel,
+  softCrossEntropyGradKernel,
+  softCrossEntropyKernel,
+} from './pair-losses';
+import { rmsNormGainGradKernel, rmsNormGradKernel, rmsNormKernel } from './rms-norm';
+import { ropeKernel } from './rope';
+import { columnSumsKernel, embeddingGradKernel, embeddingKernel, selectRowsKernel } from './rows';
 import { hasRelaxedSimd, hasSimd, sideModule } from './side-module';
 import { sumOfSquaresKernel } from './sum-of-squares';
 
@@ -17,9 +27,27 @@ const KERNELS: readonly WasmKernel[] = [
   attentionGradKernel,
   activateKernel,
   activateGradKernel,
+  gatedKernel,
+  gatedGradKernel,
   layerNormKernel,
   layerNormGradKernel,
   layerNormGainGradKernel,
+  rmsNormKernel,
+  rmsNormGradKernel,
+  rmsNormGainGradKernel,
+  ropeKernel,
+  embeddingKernel,
+  embeddingGradKernel,
+  selectRowsKernel,
+  columnSumsKernel,
+  logSumExpKernel,
+  logSumExpGradKernel,
+  crossEntropyKernel,
+  crossEntropyGradKernel,
+  softCrossEntropyKernel,
+  softCrossEntropyGradKernel,
+  sigmoidPairLossKernel,
+  sigmoidPairLossGradKernel,
   adamwKernel,
   sumOfSquaresKernel,
 ];

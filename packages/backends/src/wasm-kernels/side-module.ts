@@ -1,45 +1,15 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { plainModule, relaxedModule } from './generated/modules';
+import type { ActivationExports, LossExports, NormExports, RowExports } from './row-exports';
 import { type SharedModule, startThreads, type ThreadPool } from './thread-pool';
 
 /** What `assembly/index.ts` exports. Addresses are bytes in the memory of tfjs; flags are 0 or 1. */
-export interface Exports {
+export interface Exports extends ActivationExports, NormExports, RowExports, LossExports {
   STATE_SIZE: WebAssembly.Global;
   initialize(state: number): void;
   setThreads(count: number): void;
+  forgetSleepers(): void;
   splitFrom(work: number): void;
-  activate(kind: number, from: number, to: number, n: number): void;
-  activationGradient(kind: number, dy: number, x: number, dx: number, n: number): void;
-  layerNorm(
-    x: number,
-    gain: number,
-    bias: number,
-    eps: number,
-    rows: number,
-    width: number,
-    out: number,
-    means: number,
-    inverses: number,
-  ): void;
-  layerNormGradient(
-    dy: number,
-    x: number,
-    means: number,
-    inverses: number,
-    gain: number,
-    rows: number,
-    width: number,
-    dx: number,
-  ): void;
-  layerNormGainGradient(
-    dy: number,
-    x: number,
-    means: number,
-    inverses: number,
-    rows: number,
-    width: number,
-    dGain: number,
-  ): void;
   adamw(
     parameter: number,
     gradient: number,
@@ -188,6 +158,7 @@ export const sideModule = (backend: BackendWasm, variant: Variant = bestVariant(
 export function startPool(backend: BackendWasm, count: number): ThreadPool | undefined {
   const { kernels, shared } = instanceIn(backend, bestVariant());
   if (count === 1 || !isShared(shared.memory)) return undefined;
+  kernels.forgetSleepers();
   const pool = startThreads(shared, count);
   kernels.setThreads(count);
   return {

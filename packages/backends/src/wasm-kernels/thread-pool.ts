@@ -19,11 +19,15 @@ interface Helper {
   terminate(): unknown;
 }
 
-/** The whole program of a helper: `help` of the module never returns. */
+/**
+ * The whole program of a helper, which never ends by itself. Each turn of its loop is one call: when tfjs's memory has
+ * grown, an engine tells a thread so at such a point, and V8 of Node 20 loses values of a WebAssembly function that it
+ * interrupts for it.
+ */
 const PROGRAM = `({ module, memory, state, thread }) => {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   exports.attach(state);
-  exports.help(thread);
+  for (let waits = true; ; waits = !waits) waits ? exports.awaitJob() : exports.joinJob(thread);
 }`;
 
 /** More threads than this wait for memory more than they compute. */

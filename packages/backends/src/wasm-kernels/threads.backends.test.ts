@@ -2,7 +2,19 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { linear, matmul } from '../../../nn/src/ops';
+import {
+  activate,
+  crossEntropy,
+  embedding,
+  gated,
+  layerNorm,
+  linear,
+  logSumExp,
+  matmul,
+  rmsNorm,
+  rope,
+  selectRows,
+} from '../../../nn/src/ops';
 import { startBackend, stopBackend } from '../index';
 import { sideModule } from './side-module';
 import { type Op, outputsOn, randomHost, withGradients } from './testing/against-cpu';
@@ -79,6 +91,65 @@ describe('threads', () => {
     );
   });
 
+  it('leave every bit of row-wise and element-wise kernels as it is', async () => {
+    await fc.assert(
+      fc.asyncProperty(size, fc.integer({ min: 1, max: 200 }), async (rows, width) => {
+        const x = [rows, width];
+        const ids = Int32Array.from({ length: rows }, (_, i) => (i * 7) % rows);
+        await expectSameBits(
+          withGradients((a, gain, bias) => layerNorm(a!, gain, bias, 1e-5)),
+          [x, [width], [width]],
+        );
+        await expectSameBits(
+          withGradients((a, gain) => rmsNorm(a!, gain!, 1e-5)),
+          [x, [width]],
+        );
+        await expectSameBits(
+          withGradients((gate, up) => gated(activate(gate!, 'gelu'), up!, 'silu')),
+          [x, x],
+        );
+        await expectSameBits(
+          withGradients((a) => logSumExp(a!)),
+          [x],
+        );
+        await expectSameBits(
+          withGradients((a) =>
+            crossEntropy(
+              a as tf.Tensor2D,
+              ids.map((id) => id % width),
+            ),
+          ),
+          [x],
+        );
+        await expectSameBits(
+          withGradients((table) => embedding(table!, ids, [rows])),
+          [x],
+        );
+        await expectSameBits((a) => selectRows(a as tf.Tensor2D, Int32Array.of(rows - 1, -1)), [x]);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('leave every bit of turned positions as it is', async () => {
+    await fc.assert(
+      fc.asyncProperty(size, fc.integer({ min: 1, max: 20 }), fc.boolean(), (length, pairs, interleaved) =>
+        expectSameBits(
+          (...inputs) => {
+            const [x, cos, sin] = inputs as tf.Tensor3D[];
+            return rope(x!, cos!, sin!, { numHeads: 3, interleaved });
+          },
+          [
+            [2, length, 6 * pairs],
+            [1, length, pairs],
+            [1, length, pairs],
+          ],
+        ),
+      ),
+      { numRuns: 20 },
+    );
+  });
+
   it('are there again after sleep', async () => {
     for (let i = 0; i < 3; i++) {
       await new Promise((resolve) => setTimeout(resolve, 50));
@@ -90,6 +161,22 @@ describe('threads', () => {
         ],
       );
     }
+  });
+
+  it('stay right while the memory grows', async () => {
+    const kept: tf.Tensor[] = [];
+    for (let i = 0; i < 30; i++) {
+      kept.push(tf.zeros([500_000 + i]));
+      if (i % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await expectSameBits(
+        (a, b) => matmul(a!, b!),
+        [
+          [13, 515],
+          [515, 1026],
+        ],
+      );
+    }
+    tf.dispose(kept);
   });
 
   it.each([0, -1, 1.5, Number.NaN])('are refused in a number of %d', async (threads) => {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { checkWidth } from './checks';
+import { columnSums } from './column-sums';
 import { defineKernel, defineOp } from './define-op';
 import { asRows, sumOfRows } from './rows';
 
@@ -62,7 +63,7 @@ const normalize = defineOp<NormInputs, { eps: number }, 'x' | 'gain'>({
     return {
       x: () => inputGradient({ dy, x, mean, inverseDeviation, gain }, {})[0]!,
       gain: () => gainGradient({ dy, x, mean, inverseDeviation }, {})[0]!,
-      bias: () => sumOfRows(asRows(dy)),
+      bias: () => columnSums(dy),
     };
   },
 });

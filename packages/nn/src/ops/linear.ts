@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { activateGradient } from './activate';
 import { type Activation, activationValue } from './activations';
 import { shapeText } from './checks';
+import { columnSums } from './column-sums';
 import { defineOp } from './define-op';
 import { matmul } from './matmul';
 import { asRows } from './rows';
@@ -41,11 +42,7 @@ const apply = defineOp<LinearInputs, { activation?: Activation }, 'x' | 'weight'
     return {
       x: () => tf.reshape(matmul(asRows(inner), weight, { transposeB: true }), x.shape),
       weight: () => matmul(asRows(x), asRows(inner), { transposeA: true }),
-      bias: () => {
-        const rows = asRows(inner);
-        // The plain product: for the weight's gradient wasm has packed this side of it already.
-        return tf.reshape(tf.matMul(tf.ones([1, rows.shape[0]]), rows), [weight.shape[1]!]);
-      },
+      bias: () => columnSums(inner),
       residual: () => tf.clone(dy),
     };
   },

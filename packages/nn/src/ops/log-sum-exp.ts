@@ -2,11 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { defineKernel, defineOp } from './define-op';
 
 /**
- * For kernels: log Σ exp over the last axis, kept as 1, of rows with a finite maximum. It is max(x) − log of the
- * largest probability, because the softmax kernel is many times faster than `tf.exp` on wasm.
+ * For kernels: log Σ exp over the last axis, kept as 1. It is max(x) − log of the largest probability: two kernels that
+ * are fast everywhere. An infinite maximum is the result itself.
  */
 export function logSumExpOfRows(x: tf.Tensor): tf.Tensor {
-  return tf.sub(tf.max(x, -1, true), tf.log(tf.max(tf.softmax(x), -1, true)));
+  const max = tf.max(x, -1, true);
+  return tf.where(tf.isFinite(max), tf.sub(max, tf.log(tf.max(tf.softmax(x), -1, true))), max);
 }
 
 const gradient = defineKernel<{ dy: tf.Tensor; x: tf.Tensor; out: tf.Tensor }, object>({
@@ -23,11 +24,7 @@ const LOWEST = -3e38;
 
 const apply = defineOp<{ x: tf.Tensor }, object, 'x'>({
   name: 'mmllm/LogSumExp',
-  reference: ({ x }) => {
-    const max = tf.max(x, -1, true);
-    const finite = tf.isFinite(max);
-    return tf.squeeze(tf.where(finite, logSumExpOfRows(x), max), [-1]);
-  },
+  reference: ({ x }) => tf.squeeze(logSumExpOfRows(x), [-1]),
   inputsToSave: ['x'],
   outputsToSave: [true],
   backward: ({ dy, inputs: { x }, outputs }) => ({ x: () => gradient({ dy, x, out: outputs[0]! }, {})[0]! }),

@@ -143,7 +143,7 @@ export function transposed(a: ArrayLike<number>, rows: number, columns: number):
 
 /** Softmax of a row with a log-sum-exp beside it. */
 export function softmax64(row: readonly number[]): { weights: number[]; logSumExp: number } {
-  const max = Math.max(...row);
+  const max = row.reduce((most, x) => Math.max(most, x));
   const sum = row.reduce((total, x) => total + Math.exp(x - max), 0);
   const logSumExp = max + Math.log(sum);
   return { weights: row.map((x) => Math.exp(x - logSumExp)), logSumExp };

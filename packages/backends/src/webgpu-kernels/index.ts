@@ -1,0 +1,2 @@
+export { checkShaders, type GpuPrecision } from './gpu';
+export { registerWebgpuKernels } from './register';
