@@ -15,9 +15,13 @@ function manifests() {
   const workspaces = ['packages', 'apps'].flatMap((folder) =>
     readdirSync(join(root, folder)).map((name) => join(folder, name, 'package.json')),
   );
-  return ['package.json', 'pnpm-lock.yaml', 'pnpm-workspace.yaml', ...workspaces].filter((file) =>
-    existsSync(join(root, file)),
-  );
+  return [
+    'package.json',
+    'pnpm-lock.yaml',
+    'pnpm-workspace.yaml',
+    'benchmarks/package.json',
+    ...workspaces,
+  ].filter((file) => existsSync(join(root, file)));
 }
 
 const stampFile = join(root, 'node_modules', '.mmllm-setup');

@@ -20,6 +20,10 @@ const MODULES: Record<Exclude<EngineName, 'PyTorch'>, readonly [file: string, na
   'tfjs transposing': ['../peers/tfjs.mjs', 'openTransposing'],
 };
 
+/** For messages. */
+export const nameOf = ({ engine, threads }: Contestant): string =>
+  `${engine} with ${threads === 1 ? '1 thread' : `${threads} threads`}`;
+
 /** Where everything is that processes need. */
 export interface Place {
   readonly backend: Setting['backend'];
@@ -79,7 +83,6 @@ export class Running {
   async #next(): Promise<unknown> {
     const { value, done } = await this.#lines.next();
     if (!done) return JSON.parse(value);
-    const { engine, threads } = this.contestant;
-    throw new Error(`${engine} on ${threads} threads ended: ${this.#errors.trim()}`);
+    throw new Error(`${nameOf(this.contestant)} ended: ${this.#errors.trim()}`);
   }
 }

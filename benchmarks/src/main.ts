@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Place } from './contestant.ts';
+import { busyWarning, describeRun } from './machine.ts';
 import { measureMatch } from './measure.ts';
 import { type BenchOptions, parseOptions, USAGE } from './options.ts';
 import { printProfiles } from './print-profiles.ts';
@@ -19,8 +20,7 @@ async function measureRow(row: Row, rounds: number, place: Place, missing?: stri
   }
 }
 
-/** @returns whether every row was measured. */
-async function bench(options: BenchOptions): Promise<boolean> {
+async function bench(options: BenchOptions): Promise<void> {
   const { backend, rounds, only, json } = options;
   const rows = selectRows(backend === 'webgpu' ? GPU_ROWS : ROWS, only);
   const needs = rows.map(needsOf);
@@ -42,7 +42,6 @@ async function bench(options: BenchOptions): Promise<boolean> {
   }
   console.log(markdownTable(results));
   if (json) await writeFile(json, `${JSON.stringify(results.map(jsonRow), null, 2)}\n`);
-  return results.every(({ missing }) => missing === undefined);
 }
 
 const pathOf = (found: Found): string => ('path' in found ? found.path : '');
@@ -53,7 +52,9 @@ if (options.help) {
 } else if (options.profile) {
   await printProfiles(options.profile, options);
 } else {
-  console.error(`Node ${process.version}, ${options.rounds} rounds`);
+  const warning = await busyWarning();
+  if (warning) console.error(warning);
   await bench(options);
+  console.log(`\n${[describeRun(options.rounds), warning].filter(Boolean).join('. ')}`);
 }
 process.exit();

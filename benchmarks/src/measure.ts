@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { checkOutputs, type Expected } from './check.ts';
-import { type Place, Running } from './contestant.ts';
+import { nameOf, type Place, Running } from './contestant.ts';
 import { goldenOutput } from './golden.ts';
 import { type Answer, unpackValues } from './protocol.ts';
 import type { Contestant, Match, Row, Unit } from './rows.ts';
@@ -122,12 +122,13 @@ async function checkRecords(
 ): Promise<void> {
   const last = records[records.length - 1].answers[0];
   const peers: Expected = { values: unpackValues(last), tokens: last.tokens };
-  for (const [i, { engine, threads, work }] of contestants.entries()) {
+  for (const [i, contestant] of contestants.entries()) {
+    const { work } = contestant;
     const expected = (await goldenOutput(work, models)) ?? peers;
     try {
       checkOutputs(work, records[i].answers, expected);
     } catch (error) {
-      throw new Error(`${engine} on ${threads} threads: ${(error as Error).message}`);
+      throw new Error(`${nameOf(contestant)}: ${(error as Error).message}`);
     }
   }
 }
