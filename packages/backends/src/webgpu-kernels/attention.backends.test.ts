@@ -46,7 +46,8 @@ const attendKernel =
     const { rule, heads, group, headSize } = one;
     // Registers the reference where there is no kernel of ours.
     tf.dispose(attend(one)(q!, k!, v!));
-    const attrs = { rule, numHeads: heads, numKeyValueHeads: heads / group, scale: 1 / Math.sqrt(headSize) };
+    const scale = 1 / Math.sqrt(headSize);
+    const attrs = { rule, numHeads: heads, numKeyValueHeads: heads / group, numKeys: k!.shape[1], scale };
     return tf
       .engine()
       .runKernel(
