@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { registerGradients } from './gradients';
 import { BACKEND_NAMES, type BackendName } from './names';
 import { openCpu } from './open/cpu';
+import { useFieldMaps } from './open/field-map';
 import {
   type OpenBackend,
   type OpenedBackend,
@@ -197,6 +198,7 @@ async function start(
   try {
     registerGradients();
     await tf.setBackend(name);
+    useFieldMaps(tf.backend());
     const kernels = await registerAllKernels(name, options);
     await checkCurrentBackend();
     const report = { backend: name, ...decision, ...(device && { device }), kernels };

@@ -37,14 +37,19 @@ export const attentionKernel = wasmKernel<AttentionInputs, AttentionAttrs>(
     const { q } = call.inputs;
     const { kernels, address } = call;
     const sizes = sizesOf(call);
+    const { batch, queries, keys, heads, keyHeads, headSize } = sizes;
     const out = call.output(q.shape);
-    const logSumExp = call.output([sizes.batch, sizes.heads, sizes.queries]);
-    if (isEmpty(sizes)) return [zeroed(call, out), zeroed(call, logSumExp)];
-    const { queries, keys, heads, keyHeads, headSize } = sizes;
+    const logSumExp = call.resultOnly ? undefined : call.output([batch, heads, queries]);
+    const outputs = logSumExp ? [out, logSumExp] : [out];
+    if (isEmpty(sizes)) return outputs.map((output) => zeroed(call, output));
     const bytes = kernels.attentionScratch(queries, keys, heads / keyHeads, headSize);
-    const tensors = { ...sides(call), out: address(out), logSumExp: address(logSumExp) };
+    const tensors = {
+      ...sides(call),
+      out: address(out),
+      ...(logSumExp && { logSumExp: address(logSumExp) }),
+    };
     withTask(call, sizes, tensors, bytes, kernels.attention);
-    return [out, logSumExp];
+    return outputs;
   },
 );
 
@@ -94,18 +99,23 @@ function zeroed({ fill }: AttentionCall, tensor: tf.TensorInfo): tf.TensorInfo {
   return tensor;
 }
 
-/** Runs a kernel on a task with its rule as data, and `bytes` of scratch memory behind both. */
+/**
+ * Runs a kernel on a task with its rule as data, and `bytes` of scratch memory behind both; log-sum-exps that nobody wants
+ * are left there, too.
+ */
 function withTask(
   { attrs: { rule }, withScratch }: AttentionCall,
   sizes: AttentionSizes,
-  tensors: AttentionTensors,
+  tensors: Omit<AttentionTensors, 'logSumExp'> & { readonly logSumExp?: number },
   bytes: number,
   run: (task: number, scratch: number) => void,
 ): void {
   // Parts of the scratch memory begin at cache lines.
   const ahead = Math.ceil(taskBytes(rule) / 128) * 128;
-  withScratch(ahead + bytes, (address, memory) => {
-    writeTask(memory, address, rule, sizes, tensors);
+  const logs = tensors.logSumExp ? 0 : 4 * sizes.batch * sizes.heads * sizes.queries;
+  withScratch(ahead + bytes + logs, (address, memory) => {
+    const logSumExp = tensors.logSumExp ?? address + ahead + bytes;
+    writeTask(memory, address, rule, sizes, { ...tensors, logSumExp });
     run(address, address + ahead);
   });
 }

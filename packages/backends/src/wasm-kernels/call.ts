@@ -10,6 +10,8 @@ import { type Exports, heapOf, sideModule } from './side-module';
 export interface Call<I, A> {
   readonly inputs: I;
   readonly attrs: A;
+  /** Whether only the first output is wanted: nobody is going to ask for a gradient. */
+  readonly resultOnly: boolean;
   readonly kernels: Exports;
   /** Where a tensor's floats lie. */
   address(tensor: tf.TensorInfo): number;
@@ -54,13 +56,18 @@ export function wasmKernel<I, A>(
   integers: readonly string[] = [],
 ): WasmKernel {
   let tools: { readonly backend: BackendWasm; readonly services: Services } | undefined;
-  const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
+  const kernelFunc = ({ inputs, attrs, backend, resultOnly = false }: KernelParams) => {
     checkTypes(kernelName, inputs, integers);
     // Registered for the wasm backend only.
     const wasm = backend as BackendWasm;
     // A decoding step calls hundreds of kernels, so what they need is not made anew for each.
     if (tools?.backend !== wasm) tools = { backend: wasm, services: servicesOf(wasm, kernelName) };
-    return run({ ...tools.services, inputs: inputs as unknown as I, attrs: attrs as unknown as A });
+    return run({
+      ...tools.services,
+      inputs: inputs as unknown as I,
+      attrs: attrs as unknown as A,
+      resultOnly,
+    });
   };
   return { kernelName, reason, kernelFunc };
 }
@@ -78,7 +85,10 @@ function checkTypes(kernelName: string, inputs: tf.NamedTensorInfoMap, integers:
   }
 }
 
-type Services = Omit<Call<unknown, unknown>, 'inputs' | 'attrs'>;
+/** What the op layer hands over; tfjs's engine knows nothing of the last. */
+type KernelParams = Parameters<tf.KernelFunc>[0] & { resultOnly?: boolean };
+
+type Services = Omit<Call<unknown, unknown>, 'inputs' | 'attrs' | 'resultOnly'>;
 
 function servicesOf(wasm: BackendWasm, kernelName: string): Services {
   const kernels = sideModule(wasm);

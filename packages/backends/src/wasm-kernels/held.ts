@@ -40,13 +40,13 @@ const holdWeightKernel = wasmKernel<Record<never, never>, HeldCodes>(
 const heldLinearKernel = wasmKernel<HeldLinearInputs, HeldAttrs & { activation?: Activation }>(
   'mmllm/HeldLinear',
   'reads the held weight itself; 8 and 4 bits as integer products for few rows',
-  ({ inputs: { x, weight, bias, residual }, attrs, kernels, address, output, withScratch }) => {
+  ({ inputs: { x, weight, bias, residual }, attrs, resultOnly, kernels, address, output, withScratch }) => {
     const { outputs, inputs, activation } = attrs;
     const type = typeNumber(attrs.type);
     const leading = x.shape.slice(0, -1);
     const m = sizeOf(leading);
     const out = output([...leading, outputs]);
-    const activated = activation && output(out.shape);
+    const activated = activation && (resultOnly ? out : output(out.shape));
     const finished = activated ?? (residual && out);
     if (m > 0) {
       withScratch(kernels.heldScratch(type, inputs, m), (scratch) => {
@@ -66,7 +66,7 @@ const heldLinearKernel = wasmKernel<HeldLinearInputs, HeldAttrs & { activation?:
         );
       });
     }
-    return activated ? [activated, out] : out;
+    return activated && !resultOnly ? [activated, out] : out;
   },
   INTEGERS,
 );

@@ -27,22 +27,28 @@ const REASON = 'rows are normalised while they are in the cache';
 export const layerNormKernel = wasmKernel<NormInputs, { eps: number }>(
   'mmllm/LayerNorm',
   REASON,
-  ({ inputs: { x, gain, bias }, attrs: { eps }, kernels, address, output }) => {
+  ({ inputs: { x, gain, bias }, attrs: { eps }, resultOnly, kernels, address, output, withScratch }) => {
     const { rows, width } = rowsOf(x);
     const out = output(x.shape);
+    const run = (means: number, inverses: number) =>
+      kernels.layerNorm(
+        address(x),
+        address(gain),
+        bias ? address(bias) : 0,
+        eps,
+        rows,
+        width,
+        address(out),
+        means,
+        inverses,
+      );
+    if (resultOnly) {
+      withScratch(8 * rows, (means) => run(means, means + 4 * rows));
+      return out;
+    }
     const mean = output([rows, 1]);
     const inverseDeviation = output([rows, 1]);
-    kernels.layerNorm(
-      address(x),
-      address(gain),
-      bias ? address(bias) : 0,
-      eps,
-      rows,
-      width,
-      address(out),
-      address(mean),
-      address(inverseDeviation),
-    );
+    run(address(mean), address(inverseDeviation));
     return [out, mean, inverseDeviation];
   },
 );

@@ -20,6 +20,7 @@ export const linearKernel = wasmKernel<LinearInputs, { activation?: Activation }
   ({
     inputs: { x, weight, bias, residual },
     attrs: { activation },
+    resultOnly,
     kernels,
     address,
     right,
@@ -30,7 +31,7 @@ export const linearKernel = wasmKernel<LinearInputs, { activation?: Activation }
     const leading = x.shape.slice(0, -1);
     const m = sizeOf(leading);
     const out = output([...leading, n]);
-    const activated = activation && output(out.shape);
+    const activated = activation && (resultOnly ? out : output(out.shape));
     const finished = activated ?? (residual && out);
     if (m * n > 0) {
       const { address: at, layout } = right({ tensor: weight, n, k, transpose: false }, m);
@@ -55,6 +56,6 @@ export const linearKernel = wasmKernel<LinearInputs, { activation?: Activation }
         );
       });
     }
-    return activated ? [activated, out] : out;
+    return activated && !resultOnly ? [activated, out] : out;
   },
 );

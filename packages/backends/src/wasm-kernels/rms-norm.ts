@@ -23,11 +23,17 @@ const REASON = 'rows are normalised while they are in the cache';
 export const rmsNormKernel = wasmKernel<NormInputs, { eps: number; offset: 0 | 1 }>(
   'mmllm/RmsNorm',
   REASON,
-  ({ inputs: { x, gain }, attrs: { eps, offset }, kernels, address, output }) => {
+  ({ inputs: { x, gain }, attrs: { eps, offset }, resultOnly, kernels, address, output, withScratch }) => {
     const { rows, width } = rowsOf(x);
     const out = output(x.shape);
+    const run = (inverses: number) =>
+      kernels.rmsNorm(address(x), address(gain), offset, eps, rows, width, address(out), inverses);
+    if (resultOnly) {
+      withScratch(4 * rows, run);
+      return out;
+    }
     const inverseRms = output([rows, 1]);
-    kernels.rmsNorm(address(x), address(gain), offset, eps, rows, width, address(out), address(inverseRms));
+    run(address(inverseRms));
     return [out, inverseRms];
   },
 );

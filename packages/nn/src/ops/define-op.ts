@@ -47,17 +47,47 @@ export function defineKernel<I extends TensorMap<I>, A extends object>({
   reference,
 }: KernelDefinition<I, A>): (inputs: I, attrs: A) => tf.Tensor[] {
   const kernelFunc: tf.KernelFunc = ({ inputs, attrs }) =>
-    // `runKernel` below is the only caller, so these are the tensors and attributes that it was given.
+    // The op below is the only caller, so these are the tensors and attributes that it was given.
     tf.tidy(() => reference(inputs as unknown as I, attrs as unknown as A));
   return (inputs, attrs) => {
-    registerReference(name, kernelFunc);
-    const outputs = tf
-      .engine()
-      // tfjs types attributes as JSON; it hands them to kernel and gradient untouched.
-      .runKernel<tf.Tensor | tf.Tensor[]>(name, present(inputs), attrs as unknown as tf.NamedAttrMap);
+    const kernel = kernelOf(name, kernelFunc);
+    // tfjs types attributes as JSON; it hands them to kernel and gradient untouched.
+    const call = { inputs: present(inputs), attrs: attrs as unknown as tf.NamedAttrMap };
+    if (isUnwatched()) return runUnwatched(kernel, call);
+    const outputs = tf.engine().runKernel<tf.Tensor | tf.Tensor[]>(name, call.inputs, call.attrs);
     return Array.isArray(outputs) ? outputs : [outputs];
   };
 }
+
+/** Whether nobody records what kernels do: no gradient, no profile, no debugging. */
+function isUnwatched(): boolean {
+  const { state } = tf.engine();
+  return state.gradientDepth === 0 && !state.profiling && !tf.env().getBool('DEBUG');
+}
+
+interface KernelCall {
+  readonly inputs: tf.NamedTensorMap;
+  readonly attrs: tf.NamedAttrMap;
+}
+
+/**
+ * Runs a kernel as tfjs's engine does, without what it does for those who watch: half of the time of a small op. The
+ * kernel is told that only its result is wanted, and may leave out what it makes for a gradient.
+ */
+function runUnwatched({ kernelFunc }: tf.KernelConfig, call: KernelCall): tf.Tensor[] {
+  const engine = tf.engine();
+  engine.state.kernelDepth++;
+  try {
+    const params = { ...call, backend: engine.backend, resultOnly: true };
+    const outputs = kernelFunc(params);
+    return (Array.isArray(outputs) ? outputs : [outputs]).map((output) => asTensor(output));
+  } finally {
+    engine.state.kernelDepth--;
+  }
+}
+
+const asTensor = (output: tf.TensorInfo): tf.Tensor =>
+  'rank' in output ? (output as tf.Tensor) : tf.engine().makeTensorFromTensorInfo(output);
 
 /**
  * A replaceable kernel with its gradient. The result is the kernel's first output, and the caller owns it; further
@@ -80,10 +110,15 @@ export function defineOp<
   };
 }
 
-function registerReference(kernelName: string, kernelFunc: tf.KernelFunc): void {
+/** The kernel of the current backend; the reference, if it has none. */
+function kernelOf(kernelName: string, kernelFunc: tf.KernelFunc): tf.KernelConfig {
   if (!tf.getBackend()) tf.backend();
   const backendName = tf.getBackend();
-  if (!tf.getKernel(kernelName, backendName)) tf.registerKernel({ kernelName, backendName, kernelFunc });
+  const known: tf.KernelConfig | undefined = tf.getKernel(kernelName, backendName);
+  if (known) return known;
+  const reference = { kernelName, backendName, kernelFunc };
+  tf.registerKernel(reference);
+  return reference;
 }
 
 /**
