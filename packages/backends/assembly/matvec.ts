@@ -41,9 +41,15 @@ function addOne(x: usize, w: usize, n: i32, y: usize): void {
   const value = v128.load_splat<f32>(x);
   const whole = (<usize>(n & ~3)) << 2;
   const end = (<usize>n) << 2;
-  for (let i: usize = 0; i < whole; i += 16)
+  let i: usize = 0;
+  for (; i + 64 <= whole; i += 64) {
     v128.store(y + i, madd(value, v128.load(w + i), v128.load(y + i)));
-  for (let i = whole; i < end; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(x) * load<f32>(w + i));
+    v128.store(y + i, madd(value, v128.load(w + i, 16), v128.load(y + i, 16)), 16);
+    v128.store(y + i, madd(value, v128.load(w + i, 32), v128.load(y + i, 32)), 32);
+    v128.store(y + i, madd(value, v128.load(w + i, 48), v128.load(y + i, 48)), 48);
+  }
+  for (; i < whole; i += 16) v128.store(y + i, madd(value, v128.load(w + i), v128.load(y + i)));
+  for (i = whole; i < end; i += 4) store<f32>(y + i, load<f32>(y + i) + load<f32>(x) * load<f32>(w + i));
 }
 
 /** Bias, or zeros without one, in the columns `from` to `to` of y[m][n]. */
