@@ -155,7 +155,7 @@ const WIDE: i32 = 8192;
  * A narrower matrix is shared by its rows: in a fixed number of slices, each with sums of its own, so that the result
  * does not depend on how many threads there are.
  */
-const SLICES: i32 = 8;
+const SLICES: i32 = 4;
 
 /** Bytes of scratch memory that `matvec` needs. */
 export function matvecScratch(m: i32, n: i32): usize {
