@@ -50,6 +50,63 @@ export interface PatchPreprocessing extends Normalisation {
   readonly padValue: number;
 }
 
+/**
+ * A picture of any size keeps its aspect; both sides become multiples of `multiple` pixels, and its patches are packed
+ * one after the other, row by row (Qwen2-VL, Pixtral).
+ */
+export interface PackedPreprocessing extends Normalisation {
+  readonly kind: 'packed';
+  readonly patchSize: number;
+  /** Sides are multiples of this, in pixels: of the patch, or of a block of patches that is merged later. */
+  readonly multiple: number;
+  /**
+   * `pixels`: sides are rounded to the nearest multiple and the area kept within bounds (Qwen2-VL's smart resize).
+   * `longestEdge`: larger pictures are shrunk to it, then sides are rounded up (Pixtral).
+   */
+  readonly size:
+    | { readonly rule: 'pixels'; readonly min: number; readonly max: number }
+    | { readonly rule: 'longestEdge'; readonly longestEdge: number };
+  /** Frames that one patch spans; a still picture is repeated so often. Default 1. */
+  readonly framesPerPatch?: number;
+  readonly resample: Resample;
+}
+
+/**
+ * A picture is fitted into the canvas of at most `maxTiles` square tiles that shows it best, filled up at the right and
+ * at the bottom, and cut; missing tiles are views that do not count, so that every picture has `maxTiles` (Llama 3.2).
+ */
+export interface CanvasPreprocessing extends Normalisation {
+  readonly kind: 'canvas';
+  readonly tileSize: number;
+  readonly maxTiles: number;
+  readonly resample: Resample;
+}
+
+/**
+ * A picture is scaled to its longest edge, its short edge to no less than `minShortEdge`, and filled up to a square at
+ * the right and at the bottom; `coverage` says which patches are picture (Aria).
+ */
+export interface PaddedPreprocessing extends Normalisation {
+  readonly kind: 'padded';
+  readonly patchSize: number;
+  readonly longestEdge: number;
+  readonly minShortEdge: number;
+  readonly resample: Resample;
+}
+
+/**
+ * The whole picture, then overlapping crops of a larger view of it, all of one size, with `coverage` (Molmo). Resizing
+ * is in float32, and the padding around the centred picture is 0 before normalisation.
+ */
+export interface CropsPreprocessing extends Normalisation {
+  readonly kind: 'crops';
+  readonly cropSize: { readonly height: number; readonly width: number };
+  readonly patchSize: number;
+  readonly maxCrops: number;
+  /** Patches by which neighbouring crops overlap: at the left or top, and at the right or bottom. */
+  readonly overlap: readonly [number, number];
+}
+
 /** A rule that no other kind expresses; the encoder brings the code. */
 export interface CustomPreprocessing {
   readonly kind: 'custom';
@@ -61,6 +118,10 @@ export type ImagePreprocessing =
   | FixedPreprocessing
   | TiledPreprocessing
   | PatchPreprocessing
+  | PackedPreprocessing
+  | CanvasPreprocessing
+  | PaddedPreprocessing
+  | CropsPreprocessing
   | CustomPreprocessing;
 
 export type ViewRole = 'image' | 'tile' | 'thumbnail' | 'frame';
@@ -93,12 +154,20 @@ export interface DenseImages extends BatchOfImages {
   readonly kind: 'dense';
   /** float32[views, height, width, 3] */
   readonly pixels: Tensor4D;
+  /**
+   * float32[views · patches of a view]: the part of each patch that is picture and not padding, 0 … 1, patches row by
+   * row. Absent: all is picture.
+   */
+  readonly coverage?: Float32Array;
 }
 
 /** Patches of all views in order, without padding between views of different size. */
 export interface PackedImages extends BatchOfImages {
   readonly kind: 'packed';
-  /** float32[patches, patchSize · patchSize · 3], a patch flattened (row, column, channel) */
+  /**
+   * float32[patches, frames · patchSize · patchSize · 3]: the patches of each view row by row, each flattened (frame,
+   * row, column, channel). A patch spans one frame unless the preprocessing says otherwise.
+   */
   readonly patches: Tensor2D;
 }
 

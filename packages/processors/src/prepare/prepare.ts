@@ -28,7 +28,7 @@ export function prepareImages(pictures: readonly Picture[], preprocessing: Image
       throw new ConfigError({
         component: 'preprocessing.kind',
         expected: "'fixed', 'tiles', 'patches' or 'custom'",
-        actual: JSON.stringify((preprocessing satisfies never as ImagePreprocessing).kind),
+        actual: JSON.stringify(preprocessing.kind),
       });
   }
 }
