@@ -1,5 +1,5 @@
-import type { ImagePreprocessing, ImageView, PreparedImage } from './contracts';
 import { rowsOf } from './contracts';
+import { largestImage } from './largest-image';
 import type { MultimodalModel } from './model';
 
 const components = ['encoder', 'projector', 'fusion', 'decoder'] as const;
@@ -44,25 +44,6 @@ export function tokensOfPicture(
     .reduce((sum, piece) => sum + (piece.kind === 'features' ? piece.count : 1), 0);
   const exact = encoder.preprocessing.kind === 'fixed';
   return { ...image.original, features: rowsOf(tokens).count, inSequence, exact };
-}
-
-/** The picture that becomes the most tokens. */
-function largestImage(preprocessing: ImagePreprocessing): PreparedImage | undefined {
-  if (preprocessing.kind === 'custom') return undefined;
-  if (preprocessing.kind !== 'tiles') {
-    const size = preprocessing.kind === 'fixed' ? preprocessing.size : preprocessing.maxSize;
-    return { views: [{ role: 'image', ...size }], original: size };
-  }
-  const { tileSize, maxTiles, thumbnail } = preprocessing;
-  const square = { height: tileSize, width: tileSize };
-  const original = { height: tileSize, width: tileSize * maxTiles };
-  if (maxTiles === 1) return { views: [{ role: 'image', ...square }], original };
-  const tiles = Array.from({ length: maxTiles }, (_, column): ImageView => {
-    return { role: 'tile', ...square, tile: { row: 0, column } };
-  });
-  const small: ImageView[] = thumbnail === 'none' ? [] : [{ role: 'thumbnail', ...square }];
-  const views = thumbnail === 'first' ? [...small, ...tiles] : [...tiles, ...small];
-  return { views, original, tiles: { rows: 1, columns: maxTiles } };
 }
 
 /** Columns padded to equal width; the last one to the right. The first row is the head. */

@@ -6,6 +6,7 @@ export * from './errors';
 export type { Answer, GenerationStream } from './generation';
 export * from './held-weight';
 export * from './initializers';
+export { largestImage } from './largest-image';
 export { type ModelParts, MultimodalModel } from './model';
 export { type InitializeOptions, Module } from './module';
 export { Parameter, type ParameterOptions } from './parameter';
