@@ -104,3 +104,23 @@ export class BackendError extends MmllmError {
 export class ContextLengthError extends MmllmError {
   static override readonly code = 'context-length';
 }
+
+export interface DownloadErrorDetails extends ErrorDetails {
+  /** Of the answer; left out where none came. */
+  status?: number;
+}
+
+/**
+ * Something cannot be fetched: there is no connection, no permission, or nothing of that name. Holds no token, no query
+ * of a URL and no `cause`, because each of these may hold secrets.
+ */
+export class DownloadError extends MmllmError {
+  static override readonly code = 'download';
+  /** The HTTP status that was answered: 401 and 403 for no permission, 404 for nothing there; undefined when no answer came. */
+  readonly status?: number;
+
+  constructor({ status, ...details }: DownloadErrorDetails) {
+    super(details);
+    this.status = status;
+  }
+}

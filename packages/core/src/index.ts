@@ -4,6 +4,7 @@ export * from './contracts';
 export { formatTable } from './describe';
 export * from './errors';
 export type { Answer, GenerationStream } from './generation';
+export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half';
 export * from './held-weight';
 export * from './initializers';
 export { largestImage } from './largest-image';

@@ -1,3 +1,4 @@
+import { concatBytes } from '../bytes';
 import { bufferSource } from '../source';
 import { chunksOf, fillFolder } from './content';
 import { checkName, fileMissing, folderExists } from './names';
@@ -52,16 +53,6 @@ export function memoryStorage(): CheckpointStorage {
 /** A copy, so that the writer may reuse its buffers. */
 async function collect(content: FileContent, signal?: AbortSignal): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of chunksOf(content, signal)) {
-    chunks.push(new Uint8Array(chunk));
-    size += chunk.byteLength;
-  }
-  const bytes = new Uint8Array(size);
-  let position = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, position);
-    position += chunk.byteLength;
-  }
-  return bytes;
+  for await (const chunk of chunksOf(content, signal)) chunks.push(new Uint8Array(chunk));
+  return concatBytes(chunks);
 }

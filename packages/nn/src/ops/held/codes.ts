@@ -1,6 +1,5 @@
-import { type HeldType, WeightError } from '@mmllm/core';
+import { fromBfloat16, fromFloat16, type HeldType, toBfloat16, toFloat16, WeightError } from '@mmllm/core';
 import { encodeQ4, encodeQ8, GROUP } from './groups';
-import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half';
 
 /** A matrix in one of the types, in plain order: each output with all its inputs. Backends pack it as they like. */
 export interface HeldCodes {

@@ -40,6 +40,12 @@ describe.each(formats)('$name', ({ toCode, fromCode, infinite }) => {
     );
   });
 
+  it('keeps what is no number, and infinity', () => {
+    const noNumber = toCode(Number.NaN);
+    expect(noNumber > infinite && noNumber < 0x8000).toBe(true);
+    expect([toCode(Infinity), toCode(-Infinity)]).toEqual([infinite, infinite | 0x8000]);
+  });
+
   it('becomes infinite beyond the largest', () => {
     const largest = fromCode(infinite - 1);
     const step = largest - fromCode(infinite - 2);

@@ -5,6 +5,8 @@ const bits = new Uint32Array(float.buffer);
 
 /** The upper half of the float32. A value beyond the largest bfloat16 becomes infinite. */
 export function toBfloat16(value: number): number {
+  // Rounding could carry a NaN's fraction into its sign.
+  if (Number.isNaN(value)) return 0x7fc0;
   float[0] = value;
   const all = bits[0]!;
   return (all + 0x7fff + ((all >>> 16) & 1)) >>> 16;
@@ -23,6 +25,7 @@ const INFINITE = 0x7c00;
 
 /** IEEE 754 binary16. A value beyond the largest one, 65504, becomes infinite. */
 export function toFloat16(value: number): number {
+  if (Number.isNaN(value)) return 0x7e00;
   float[0] = value;
   const sign = (bits[0]! >>> 16) & 0x8000;
   const size = bits[0]! & 0x7fff_ffff;
