@@ -5,7 +5,7 @@ export interface ReadOptions {
   signal?: AbortSignal;
 }
 
-/** Bytes that can be read by range: a file, a blob, a buffer, later HTTP. */
+/** Bytes that can be read by range: a file, a blob, a buffer, a URL. */
 export interface ByteSource {
   /** What error messages call it: a path or a URL without secrets. */
   readonly name: string;
@@ -14,6 +14,7 @@ export interface ByteSource {
   /**
    * Bytes `start` to `end` (exclusive). The result may be a view of the source's own memory: do not write to it.
    * @throws CheckpointError if the range lies outside the source or cannot be read.
+   * @throws DownloadError if it has to be fetched and cannot be.
    */
   read(start: number, end: number, options?: ReadOptions): Promise<Uint8Array>;
   close?(): Promise<void>;
@@ -69,9 +70,20 @@ export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name)
     async read(start: number, end: number, { signal }: ReadOptions = {}) {
       signal?.throwIfAborted();
       checkRange(source, start, end);
-      const bytes = new Uint8Array(await blob.slice(start, end).arrayBuffer());
+      const bytes = await blob
+        .slice(start, end)
+        .arrayBuffer()
+        .catch((cause: unknown) => {
+          // A file that was changed or removed after it was picked.
+          throw new CheckpointError({
+            component: name,
+            expected: 'a readable file',
+            actual: `${cause}`,
+            cause,
+          });
+        });
       signal?.throwIfAborted();
-      return bytes;
+      return new Uint8Array(bytes);
     },
   };
   return source;

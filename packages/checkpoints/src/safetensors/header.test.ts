@@ -58,7 +58,7 @@ describe('readHeader', () => {
     ['a list', '[]', 0, /begins with '\{'/],
     ['a byte order mark', '\ufeff{}', 0, /begins with '\{'/],
     ['a cut header', '{"a":', 0, /a JSON value/],
-    ['a NUL as padding', '{}\0', 0, /end of the JSON header/],
+    ['a NUL as padding', '{}\0', 0, /end of the JSON/],
     [
       'a tensor twice',
       `{"a":${tensor('U8', '[1]', 0, 1)},"a":${tensor('U8', '[1]', 1, 2)}}`,

@@ -1,7 +1,7 @@
 import { CheckpointError } from '@mmllm/core';
 import { type ByteSource, type ReadOptions, readExactly } from '../source';
 import { byteLength, describeTensor, isDtype, type TensorInfo } from './dtype';
-import { type Json, JsonNumber, parseStrictJson, quote } from './json';
+import { isJsonObject, type Json, JsonNumber, parseStrictJson, quote } from './json';
 
 /** Where a tensor stands: bytes `start` to `end` (exclusive) of the file. */
 export interface TensorSpan extends TensorInfo {
@@ -57,7 +57,7 @@ export function parseHeader(
   component = 'safetensors',
 ): SafetensorsHeader {
   const root = parseStrictJson(decode(json, component), component);
-  if (!isObject(root))
+  if (!isJsonObject(root))
     throw new CheckpointError({ component, expected: 'a JSON object', actual: 'another value' });
   const dataStart = PREFIX_BYTES + json.byteLength;
   const spans: [string, TensorSpan][] = [];
@@ -84,13 +84,11 @@ function decode(json: Uint8Array, component: string): string {
   }
 }
 
-const isObject = (value: Json | undefined): value is ReadonlyMap<string, Json> => value instanceof Map;
-
 function parseMetadata(value: Json | undefined, component: string): Record<string, string> {
   const metadata: Record<string, string> = Object.create(null);
   // The reference library takes null for "none".
   if (value === undefined || value === null) return metadata;
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     throw new CheckpointError({
       component,
       expected: `an object as ${METADATA_KEY}`,
@@ -113,7 +111,7 @@ function parseMetadata(value: Json | undefined, component: string): Record<strin
 function parseSpan(name: string, entry: Json, dataStart: number, component: string): TensorSpan {
   const refuse = (expected: string, actual: string) =>
     new CheckpointError({ component, expected: `${expected} for tensor ${quote(name)}`, actual });
-  if (!isObject(entry)) throw refuse('an object', 'another value');
+  if (!isJsonObject(entry)) throw refuse('an object', 'another value');
 
   const dtype = entry.get('dtype');
   if (typeof dtype !== 'string' || !isDtype(dtype)) {

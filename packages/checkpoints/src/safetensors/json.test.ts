@@ -91,7 +91,7 @@ describe('parseStrictJson', () => {
 
   it('names the place and cuts what someone else made long', () => {
     expect(() => parseStrictJson('{"a": ?}', 'model.safetensors')).toThrow(
-      'model.safetensors: expected a JSON value at character 6 of the header, got "?".',
+      'model.safetensors: expected a JSON value at character 6 of the JSON, got "?".',
     );
     const key = JSON.stringify('k'.repeat(10_000));
     const error = (() => {

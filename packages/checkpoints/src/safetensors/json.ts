@@ -8,6 +8,9 @@ export class JsonNumber {
 /** Objects are maps: a tensor may be called `__proto__`, and the order of names such as `1` is kept. */
 export type Json = null | boolean | string | JsonNumber | readonly Json[] | ReadonlyMap<string, Json>;
 
+export const isJsonObject = (value: Json | undefined): value is ReadonlyMap<string, Json> =>
+  value instanceof Map;
+
 /** As deep as serde_json, the reference library's parser, goes. */
 const MAX_DEPTH = 128;
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
@@ -41,7 +44,7 @@ class Parser {
 
   document(): Json {
     const value = this.value();
-    if (this.peek() !== undefined) this.fail('the end of the JSON header');
+    if (this.peek() !== undefined) this.fail('the end of the JSON');
     return value;
   }
 
@@ -149,7 +152,7 @@ class Parser {
     const next = this.text[this.position];
     throw new CheckpointError({
       component: this.component,
-      expected: `${expected} at character ${this.position} of the header`,
+      expected: `${expected} at character ${this.position} of the JSON`,
       actual: actual ?? (next === undefined ? 'its end' : quote(next)),
     });
   }

@@ -14,19 +14,25 @@ export interface FolderWriter {
   write(name: string, content: FileContent, options?: WriteOptions): Promise<void>;
 }
 
+/** Where files can be read: a storage, what a person picked, a model on a server. */
+export interface FolderReader {
+  /**
+   * @throws CheckpointError if there is no such file.
+   * @throws DownloadError if it lies elsewhere and cannot be fetched.
+   */
+  open(name: string, options?: ReadOptions): Promise<ByteSource>;
+
+  /** Paths of all files below `folder` (default: the root), sorted. Empty when there is no such folder. */
+  list(folder?: string): Promise<string[]>;
+}
+
 /**
  * Files and folders below one root: a directory, memory, a browser's private file system. Names are relative paths
  * with `/`. Whoever reads sees a file or a committed folder whole or not at all.
  *
  * All methods throw CheckpointError for a name that leads outside the root or that some platform cannot hold.
  */
-export interface CheckpointStorage extends FolderWriter {
-  /** @throws CheckpointError if there is no such file. */
-  open(name: string, options?: ReadOptions): Promise<ByteSource>;
-
-  /** Paths of all files below `folder` (default: the root), sorted. Empty when there is no such folder. */
-  list(folder?: string): Promise<string[]>;
-
+export interface CheckpointStorage extends FolderReader, FolderWriter {
   /** Removes a file, or a folder with all it holds, if it is there. */
   remove(name: string): Promise<void>;
 

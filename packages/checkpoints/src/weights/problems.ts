@@ -1,4 +1,4 @@
-import { WeightError } from '@mmllm/core';
+import { type CheckpointError, WeightError } from '@mmllm/core';
 import { nearest } from '../nearest';
 
 const MAX_LISTED = 10;
@@ -22,14 +22,18 @@ export class Problems {
     this.add('missing', `${path} (${wanted})`);
   }
 
-  /** @throws WeightError */
-  throwIfAny(component: string, expected: string): void {
+  /** @throws WeightError, or the kind that is given. */
+  throwIfAny(
+    component: string,
+    expected: string,
+    Kind: typeof WeightError | typeof CheckpointError = WeightError,
+  ): void {
     if (this.#kinds.size === 0) return;
     const kinds = [...this.#kinds].map(([kind, texts]) => {
       const more = texts.length > MAX_LISTED ? `, and ${texts.length - MAX_LISTED} more` : '';
       return `${texts.length} ${kind}: ${texts.slice(0, MAX_LISTED).map(clip).join(', ')}${more}`;
     });
-    throw new WeightError({ component, expected, actual: kinds.join('; ') });
+    throw new Kind({ component, expected, actual: kinds.join('; ') });
   }
 }
 

@@ -5,7 +5,7 @@ import { quote } from '../safetensors/json';
 import { hasFloat32, toFloat32 } from '../safetensors/widen';
 import type { ReadOptions } from '../source';
 
-/** Named float32 tensors, read one at a time: a file, or later several shards or another format. */
+/** Named float32 tensors, read one at a time: a file, the shards of a model, or another format. */
 export interface WeightSource {
   /** What error messages call it. */
   readonly name: string;
