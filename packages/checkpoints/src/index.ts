@@ -1,3 +1,8 @@
+export type { WeightDtype } from './folder/cast';
+export type { JsonObject } from './folder/files';
+export { ModelFolder, type OpenFolderOptions, openModelFolder } from './folder/open';
+export { type SaveFolderOptions, saveModelFolder } from './folder/save';
+export { type HttpOptions, httpSource } from './http/source';
 export {
   DTYPES,
   type Dtype,
@@ -16,7 +21,13 @@ export { parseHeader, readHeader, type SafetensorsHeader, type TensorSpan } from
 export { toFloat32, toInt32 } from './safetensors/widen';
 export { type ByteSource, blobSource, bufferSource, type ReadOptions } from './source';
 export { memoryStorage } from './storage/memory';
-export type { CheckpointStorage, FileContent, FolderWriter, WriteOptions } from './storage/storage';
+export type {
+  CheckpointStorage,
+  FileContent,
+  FolderReader,
+  FolderWriter,
+  WriteOptions,
+} from './storage/storage';
 export type { RuleLayout } from './weights/layout';
 export { type LoadOptions, type LoadProgress, type LoadReport, loadWeights } from './weights/load';
 export {

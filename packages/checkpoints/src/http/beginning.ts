@@ -54,18 +54,13 @@ async function attempt(
     // No range lies within an empty file.
     if (response.status === 416) return emptyFile(response, name);
     if (response.status === 200) {
-      const bytes = await collect(
-        response,
-        name,
-        takeWhole ? Number.POSITIVE_INFINITY : length,
-        options.signal,
-      );
+      const bytes = await collect(response, name, takeWhole ? Number.POSITIVE_INFINITY : length, options);
       if (!bytes) throw noRanges(name);
       return { size: bytes.byteLength, bytes };
     }
     const { size, etag } = checkRange(response, name, 0, length);
     const expected = Math.min(length, size);
-    const bytes = await collect(response, name, expected, options.signal);
+    const bytes = await collect(response, name, expected, options);
     if (bytes?.byteLength !== expected)
       throw new Passing(cutShort(name, expected - (bytes?.byteLength ?? 0)));
     return { size, etag, bytes };
@@ -88,7 +83,7 @@ async function collect(
   response: Response,
   name: string,
   limit: number,
-  signal?: AbortSignal,
+  { signal, onBytes }: RangeOptions,
 ): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -96,6 +91,7 @@ async function collect(
     size += chunk.byteLength;
     if (size > limit) return undefined;
     chunks.push(chunk);
+    onBytes?.(chunk.byteLength);
   }
   checkLength(response, name, size);
   return concatBytes(chunks);

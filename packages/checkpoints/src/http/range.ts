@@ -2,7 +2,12 @@ import { CheckpointError, DownloadError } from '@mmllm/core';
 import { discard, noAnswer, publicName, type RequestOptions, request } from './request';
 import { Passing, Patience, type RetryOptions } from './retry';
 
-export type RangeOptions = RequestOptions & RetryOptions & { signal?: AbortSignal };
+export interface RangeOptions extends RequestOptions, RetryOptions {
+  /** Aborting rejects what is read with the signal's reason. */
+  signal?: AbortSignal;
+  /** Told how many bytes came, chunk by chunk. */
+  onBytes?: (count: number) => void;
+}
 
 /** What must stay the same between requests, as far as the server tells. */
 export interface Identity {
@@ -41,6 +46,7 @@ export async function* streamRange(
         const wanted = chunk.subarray(0, end - position);
         position += wanted.byteLength;
         if (wanted.byteLength > 0) patience.renew();
+        options.onBytes?.(wanted.byteLength);
         yield wanted;
         if (position === end) return;
       }
@@ -68,6 +74,10 @@ export async function requestRange(
     accept: [200, 206],
   });
   try {
+    // Some servers answer with status 200 where the range is the whole file.
+    if (response.status === 200 && start === 0 && end === known.size) {
+      return { body: response.body, size: known.size, etag: undefined };
+    }
     if (response.status !== 206) throw noRanges(publicName(url));
     return checkRange(response, publicName(url), start, end, known);
   } catch (error) {

@@ -9,6 +9,8 @@ export interface RequestOptions {
   fetch?: Fetch;
   /** Sent with every request. Their values never stand in an error. */
   headers?: Readonly<Record<string, string>>;
+  /** What an error advises after a status. Default: general advice. */
+  hint?: (status: number, headers: Headers) => string | undefined;
 }
 
 /** What error messages call a URL: without user, query and fragment, which may hold secrets. */
@@ -29,7 +31,7 @@ export function publicName(url: string): string {
  */
 export async function request(
   url: string,
-  { fetch: fetchOne = fetch, headers = {} }: RequestOptions,
+  { fetch: fetchOne = fetch, headers = {}, hint = generalHint }: RequestOptions,
   init: RequestInit & { accept: readonly number[] },
 ): Promise<Response> {
   const name = publicName(url);
@@ -47,7 +49,7 @@ export async function request(
     component: name,
     expected: `status ${accept.join(' or ')}`,
     actual: `${response.status}`,
-    hint: hintFor(response.status),
+    hint: hint(response.status, response.headers),
     status: response.status,
   });
   if (mayPass(response.status)) throw new Passing(failure, retryAfter(response));
@@ -83,7 +85,7 @@ function systemCode(error: unknown): string | undefined {
   return undefined;
 }
 
-function hintFor(status: number): string | undefined {
+function generalHint(status: number): string | undefined {
   if (status === 401) return 'Send a valid token.';
   if (status === 403) return 'The token gives no access to this.';
   if (status === 404) return 'Check the address.';

@@ -2,10 +2,10 @@ import { CheckpointError, DownloadError } from '@mmllm/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openSafetensors } from '../safetensors/file';
 import { readCase } from '../safetensors/fixtures';
+import { failure, TOKEN as SECRET } from '../testing/failure';
 import { type SendOptions, sendFile, startServer, type TestServer } from '../testing/server';
 import { type HttpOptions, httpSource } from './source';
 
-const SECRET = 'hf_very-secret';
 const FILE = Uint8Array.from({ length: 10_000 }, (_, index) => (index * 7) % 251);
 
 let server: TestServer | undefined;
@@ -35,18 +35,6 @@ const open = (options: HttpOptions = {}, path = '/file.bin') =>
     ...quick,
     ...options,
   });
-
-/** What a call rejects with, after a look for secrets in all of its texts. */
-async function failure(call: Promise<unknown>): Promise<DownloadError> {
-  const error = await call.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  expect(error).toBeInstanceOf(Error);
-  const { inspect } = await import('node:util');
-  expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('secret');
-  return error as DownloadError;
-}
 
 describe('httpSource', () => {
   it('reads ranges and sends the headers', async () => {
@@ -139,7 +127,7 @@ describe('httpSource', () => {
     expect(server!.log.length).toBe(4);
     await server!.close();
     await serve(FILE, () => status);
-    const error = await failure(open({ retries: 2 }));
+    const error = await failure<DownloadError>(open({ retries: 2 }));
     expect(DownloadError.isInstance(error)).toBe(true);
     expect(error.status).toBe(status);
     expect(server!.log.length).toBe(3);

@@ -1,10 +1,10 @@
-import type { Stats } from 'node:fs';
-import { mkdir, open, readdir, rename, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { chunksOf, fillFolder } from '../storage/content';
 import { checkName, fileMissing, folderExists, TEMPORARY_PREFIX } from '../storage/names';
 import type { CheckpointStorage, FileContent, FolderWriter, WriteOptions } from '../storage/storage';
 import { systemCode, wrapSystemError } from './errors';
+import { exists, statOf } from './exists';
 import { fileSource, MAX_CALL_BYTES } from './file-source';
 import { removeStale, withTemporary } from './temporary';
 
@@ -139,15 +139,3 @@ async function filesBelow(folder: string, prefix: string): Promise<string[]> {
 }
 
 const isFile = async (path: string): Promise<boolean> => (await statOf(path))?.isFile() ?? false;
-
-const exists = async (path: string): Promise<boolean> => (await statOf(path)) !== undefined;
-
-/** Undefined if there is nothing, or if a part of the path is a file. */
-async function statOf(path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path);
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
-    throw error;
-  }
-}

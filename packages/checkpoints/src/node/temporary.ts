@@ -32,7 +32,8 @@ export async function removeStale(root: string): Promise<void> {
   }
 }
 
-function isAlive(pid: number): boolean {
+/** Whether a process of that number runs. */
+export function isAlive(pid: number): boolean {
   try {
     // Signal 0 only asks whether the process is there.
     return process.kill(pid, 0);
