@@ -5,6 +5,7 @@ import { quote } from '../safetensors/json';
 import type { CheckpointStorage, FileContent, WriteOptions } from '../storage/storage';
 import { castTensor, type WeightDtype } from './cast';
 import { CONFIG, inFolder, type JsonObject, WEIGHTS_INDEX } from './files';
+import { jsonText } from './json-text';
 import { indexText, planShards } from './shards';
 
 export interface SaveFolderOptions extends WriteOptions {
@@ -69,7 +70,7 @@ const encode = (text: string) => new TextEncoder().encode(text);
 function asContent(content: JsonObject | string | FileContent): FileContent {
   if (typeof content === 'string') return encode(content);
   if (content instanceof Uint8Array || Symbol.asyncIterator in content) return content as FileContent;
-  return encode(`${JSON.stringify(content, null, 2)}\n`);
+  return encode(jsonText(content));
 }
 
 /** The same tensors, which report when they are read. */

@@ -1,0 +1,61 @@
+/**
+ * Keys that take a float and no integer in some configuration class of transformers 5.18, and an integer alone in none;
+ * and those of its rotary embeddings. transformers refuses `1` where it wants `1.0`.
+ */
+export const FLOAT_KEYS: ReadonlySet<string> = new Set(
+  `
+  activation_dropout activation_sparsity_pattern adapter_layer_norm_eps aggregation_loss_weight
+  aggregation_temperature aligner_attention_probs_dropout_prob alphas_initializer_range altup_coef_clip
+  answer_loss_importance assign_eps assoc_iou_thresh attention_dropout attention_factor
+  attention_in_multiplier attention_invalid_logits_value attention_logit_cap attention_multiplier
+  attention_out_multiplier attention_probs_dropout_prob attention_value_scale attn_logit_softcapping
+  attn_scale audio_frame_step aux_loss_coef auxiliary_loss_weight axial_norm_std batch_norm_eps
+  batch_norm_momentum bbox_scale beta beta_fast beta_slow box_noise_scale cae_init_values
+  cell_selection_preference class_weight classifier_dropout clip_qkv coarse_matching_temperature
+  coarse_matching_threshold codebook_loss_weight commitment_loss_weight conf_attention_logit_cap
+  conf_residual_weight contrastive_logits_temperature contrastive_temperature contrastive_weight
+  cross_entropy_weight decoder_layerdrop decoder_offset_scale depth_coefficient depth_confidence depth_mult
+  det_nms_thresh dice_weight diffusion_loss_weight distance_loss_weight diversity_loss_weight
+  downsample_ratio dropout duration_loss_weight duration_predictor_tail_bound
+  dynamic_multimask_stability_delta dynamic_multimask_stability_thresh emb_pdrop embed_init_std
+  embedding_fraction embedding_initializer_range embedding_multiplier embedding_scale encoder_layerdrop
+  eos_coefficient eps expand_ratio factor feature_layer_norm_eps ffn_proj_factor filter_threshold
+  final_logit_softcapping fine_matching_regress_temperature focal_alpha focal_loss_alpha focal_loss_gamma
+  frame_ms gamma_0 gamma_min gate_soft_cap global_contrastive_weight gradient_clipping
+  guided_attention_loss_scale guided_attention_loss_sigma hc_eps hc_magnitude hidden_dropout
+  hidden_dropout_prob high_conf_thresh high_freq_factor high_iou_thresh huber_loss_delta img_range
+  importance_sample_ratio inference_exponent inference_sigma_cap inference_sigma_max_ratio
+  inference_sigma_min_ratio init_std init_xavier_std initializer_bias_prior_prob initializer_cutoff_factor
+  initializer_factor initializer_range initializer_std input_jitter_noise itm_weight key_multiplier
+  keypoint_threshold label_noise_ratio label_smoothing lambda_std_dev latest_frames_score_boost
+  layer_norm_eps layer_norm_epsilon layer_norm_init layer_scale_init_value layer_scale_initial_scale
+  layerscale_value leaky_relu_slope learnable_sink_init length_penalty linear_a_log_max linear_a_log_min
+  linear_dt_init_floor linear_dt_max linear_dt_min linear_lower_bound lm_dropout lm_head_multiplier
+  log_scaling_alpha logit_scale logit_scale_init_value logits_mup_width_multiplier logits_soft_cap
+  low_freq_factor lsh_attention_probs_dropout_prob mal_alpha mask_ratio mask_weight matcher_alpha
+  matcher_bbox_cost matcher_class_cost matcher_gamma matcher_giou_cost matching_threshold max_dist
+  max_logit_scale max_period max_temp memory_fuser_layer_scale_init_value mim_weight min_dist min_period
+  min_positive_scores_rate min_temp mixer_rms_eps mlm_weight mmm_image_weight mmm_text_weight
+  moe_eval_capacity_token_fraction moe_loss_weight moe_norm_min moe_normalize_expert_weights
+  moe_routed_scaling_factor moe_router_logit_softcapping moe_router_scaling_factor mscale mscale_all_dim
+  new_det_thresh no_object_weight noise_scale noise_scale_duration norm_eps norm_epsilon
+  output_logit_soft_cap output_multiplier overlap oversample_ratio pad_val partial_rotary_factor
+  patching_threshold pixel_shuffle_ratio pooling_epsilon pos_embed_jitter pos_embed_rescale pos_embed_shift
+  positive_label_weight post_norm_eps prediction_score_threshold projection_layer_norm_eps projector_dropout
+  projector_layernorm_eps prompt_alpha qk_dim_factor qk_scale_factor random_mask_ratio reg_scale resid_pdrop
+  residual_multiplier residual_weight rms_norm_eps rms_norm_eps_moe_gate rope_theta route_scale
+  routed_scaling_factor router_aux_loss_coef router_jitter_noise router_scaling_factor router_z_loss_coef
+  score_threshold_detection sigmoid_bias_for_mem_enc sigmoid_scale_for_mem_enc sine_position_embedding_scale
+  softmax_scale spatial_rope_base_frequency speaking_speed squeeze_expansion_ratio sscp_conv_group_norm_eps
+  ssm_in_multiplier ssm_out_multiplier step_scale strong_boost_rate
+  suppress_overlapping_based_on_recent_occlusion_threshold swiglu_alpha swiglu_limit temperature
+  temperature_init_value time_sampling_beta_alpha time_sampling_beta_beta time_sampling_offset
+  time_sampling_scale time_step_floor time_step_max time_step_min time_step_scale tolerance trim_right_ratio
+  trk_assoc_iou_thresh uid_rope_base_frequency up v_dim_factor vae_std video_pruning_rate
+  visual_loss_normalizer w_init_variance_scale weak_boost_rate weight_loss_bbox weight_loss_ddf
+  weight_loss_fgl weight_loss_giou weight_loss_mal weight_loss_vfl width_coefficient width_confidence
+  z_loss_coefficient
+`
+    .trim()
+    .split(/\s+/),
+);
