@@ -1,3 +1,5 @@
+export { pickedFiles } from './browser/picked-files';
+export { directoryStorage, opfsStorage } from './browser/storage';
 export type { WeightDtype } from './folder/cast';
 export type { JsonObject } from './folder/files';
 export { ModelFolder, type OpenFolderOptions, openModelFolder } from './folder/open';

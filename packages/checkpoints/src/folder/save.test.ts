@@ -86,11 +86,16 @@ describe('saveModelFolder', () => {
     } as const;
     for (const dtype of ['F32', 'BF16', 'F16'] as const) {
       const storage = memoryStorage();
-      await saveModelFolder(storage, 'm', { config: {}, weights: [['x', lazy(values)], weights[2]!], dtype });
+      const config = { torch_dtype: 'float64' };
+      await saveModelFolder(storage, 'm', { config, weights: [['x', lazy(values)], weights[2]!], dtype });
       const file = await openSafetensors(await storage.open('m/model.safetensors'));
       expect(file.tensors.get('x')!.dtype).toBe(dtype);
       expect(file.tensors.get('count')!.dtype).toBe('I64');
-      const loaded = await (await openModelFolder(storage, { folder: 'm' })).weights();
+      const folder = await openModelFolder(storage, { folder: 'm' });
+      expect(await folder.config()).toEqual({
+        torch_dtype: { F32: 'float32', BF16: 'bfloat16', F16: 'float16' }[dtype],
+      });
+      const loaded = await folder.weights();
       expect([...(await loaded.read('x'))]).toEqual(expected[dtype]);
     }
   });

@@ -9,7 +9,7 @@ import { jsonText } from './json-text';
 import { indexText, planShards } from './shards';
 
 export interface SaveFolderOptions extends WriteOptions {
-  /** `config.json`. */
+  /** `config.json`. Where it names a `dtype`, this follows `dtype` below. */
   config: JsonObject;
   /** From `saveWeights`; written in this order. */
   weights: Iterable<readonly [key: string, tensor: LazyTensor]>;
@@ -46,7 +46,7 @@ export async function saveModelFolder(
   }
   const cast = [...weights].map(([key, tensor]) => [key, castTensor(tensor, dtype)] as const);
   const plan = planShards(withProgress(cast, onProgress), maxShardBytes);
-  const texts = { ...files, [CONFIG]: config };
+  const texts = { ...files, [CONFIG]: withDtype(config, dtype) };
   const own = [CONFIG, WEIGHTS_INDEX, ...plan.files.keys()];
   for (const name of Object.keys(files)) if (own.includes(name)) throw twice(folder, name);
 
@@ -71,6 +71,14 @@ function asContent(content: JsonObject | string | FileContent): FileContent {
   if (typeof content === 'string') return encode(content);
   if (content instanceof Uint8Array || Symbol.asyncIterator in content) return content as FileContent;
   return encode(jsonText(content));
+}
+
+const TORCH_DTYPES = { F32: 'float32', BF16: 'bfloat16', F16: 'float16' } as const;
+
+/** What transformers loads the weights as, if the configuration says so; older files call it `torch_dtype`. */
+function withDtype(config: JsonObject, dtype: WeightDtype): JsonObject {
+  const keys = ['dtype', 'torch_dtype'].filter((key) => typeof config[key] === 'string');
+  return { ...config, ...Object.fromEntries(keys.map((key) => [key, TORCH_DTYPES[dtype]])) };
 }
 
 /** The same tensors, which report when they are read. */
