@@ -19,7 +19,7 @@ export function castTensor(tensor: LazyTensor, dtype: WeightDtype): LazyTensor {
     shape: tensor.shape,
     async read(options) {
       const values = await tensor.read(options);
-      if (values instanceof Float32Array) return Uint16Array.from(values, code);
+      if (values instanceof Float32Array) return encode(values, code);
       throw new CheckpointError({
         component: 'safetensors',
         expected: `a Float32Array for ${describeTensor(tensor)}`,
@@ -27,4 +27,10 @@ export function castTensor(tensor: LazyTensor, dtype: WeightDtype): LazyTensor {
       });
     },
   };
+}
+
+function encode(values: Float32Array, code: (value: number) => number): Uint16Array {
+  const codes = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) codes[i] = code(values[i]!);
+  return codes;
 }
