@@ -4,6 +4,8 @@ import { clip, siglip } from './contrastive';
 import { decoderFamilies } from './decoder';
 import { llava } from './llava';
 import { patchLinear } from './patch-linear';
+import { trainClip, trainSiglip } from './training/contrastive';
+import { trainLlava } from './training/llava';
 import { vit } from './vit';
 
 /** Loads what a case of one family names, through the public packages alone, and gives every output. */
@@ -19,4 +21,7 @@ export const families: ParityFamilies = {
   'patch-linear': patchLinear,
   ...decoderFamilies,
   llava,
+  'train-clip': trainClip,
+  'train-siglip': trainSiglip,
+  'train-llava': trainLlava,
 };
