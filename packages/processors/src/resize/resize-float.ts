@@ -15,31 +15,42 @@ export interface FloatPicture extends Size {
  *
  * @param values float32[256], what a byte stands for.
  */
-export function resizeFloat(picture: Picture, size: Size, values: Float32Array): FloatPicture {
-  const { height, width } = size;
-  const across = floatWeights(picture.width, width);
-  const down = floatWeights(picture.height, height);
-  const rows = new Float32Array(picture.height * width * 3);
-  for (let row = 0; row < picture.height; row++) {
-    for (let i = 0; i < width * 3; i++) {
-      const { start, weights } = across[(i - (i % 3)) / 3];
-      const first = (row * picture.width + start) * 3 + (i % 3);
-      let sum = 0;
-      for (let k = 0; k < weights.length; k++) {
-        sum = fround(sum + fround(values[picture.data[first + k * 3]] * weights[k]));
-      }
-      rows[row * width * 3 + i] = sum;
+export function resizeFloat(picture: Picture, { height, width }: Size, values: Float32Array): FloatPicture {
+  const rows = acrossRows(picture, floatWeights(picture.width, width), values);
+  const length = width * 3;
+  const data = new Float32Array(height * length);
+  floatWeights(picture.height, height).forEach(({ start, weights }, row) => {
+    const target = data.subarray(row * length, (row + 1) * length);
+    for (let k = 0; k < weights.length; k++) {
+      const from = (start + k) * length;
+      for (let i = 0; i < length; i++) target[i] += fround(rows[from + i] * weights[k]);
     }
-  }
-  const data = new Float32Array(height * width * 3);
-  down.forEach(({ start, weights }, row) => {
-    const target = data.subarray(row * width * 3, (row + 1) * width * 3);
-    weights.forEach((weight, k) => {
-      const from = (start + k) * width * 3;
-      for (let i = 0; i < target.length; i++) target[i] = fround(target[i] + fround(rows[from + i] * weight));
-    });
   });
   return { data, height, width };
+}
+
+/** float32[height of the picture, outputs, 3] */
+function acrossRows(
+  { data, height, width }: Picture,
+  outputs: Weights[],
+  values: Float32Array,
+): Float32Array {
+  const result = new Float32Array(height * outputs.length * 3);
+  let at = 0;
+  for (let row = 0; row < height; row++) {
+    for (const { start, weights } of outputs) {
+      let from = (row * width + start) * 3;
+      for (let k = 0; k < weights.length; k++, from += 3) {
+        const weight = weights[k];
+        // Each store rounds to single precision.
+        result[at] += fround(values[data[from]] * weight);
+        result[at + 1] += fround(values[data[from + 1]] * weight);
+        result[at + 2] += fround(values[data[from + 2]] * weight);
+      }
+      at += 3;
+    }
+  }
+  return result;
 }
 
 interface Weights {
