@@ -1,4 +1,4 @@
-import type { PackedPreprocessing, PatchPreprocessing } from '@mmllm/core';
+import { type PackedPreprocessing, type PatchPreprocessing, parseConfig } from '@mmllm/core';
 import { z } from 'zod';
 import {
   box,
@@ -61,7 +61,7 @@ export const pixtral = reader(
   (keys, processor): PackedPreprocessing => {
     const patchSize = squareSide('patch_size', keys.patch_size);
     const longestEdge = keys.size.longest_edge ?? squareSide('size', keys.size);
-    const { spatial_merge_size } = mergeKeys.parse(processor);
+    const { spatial_merge_size } = parseConfig('processor_config.json', mergeKeys, processor);
     return {
       kind: 'packed',
       ...normalisationOf(keys),

@@ -1,6 +1,7 @@
 import '@tensorflow/tfjs-backend-cpu';
 import { ConfigError, disposeImages, type Picture, PictureError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { prepareImages } from '../prepare/prepare';
 import { caseJson, golden } from '../testing/golden';
@@ -186,6 +187,33 @@ describe('preprocessingFromHuggingFace', () => {
   ])('refuses %j', (config, message) => {
     expect(() => preprocessingFromHuggingFace(config)).toThrow(ConfigError);
     expect(() => preprocessingFromHuggingFace(config)).toThrow(message);
+  });
+
+  it('reads, or refuses with a ConfigError, whatever a file holds', () => {
+    const files = [...dense, 'qwen2-vl', 'pixtral', 'emu3', 'aria', 'fuyu', 'molmo'].map((name) =>
+      configOf(`images-${name}/base`),
+    );
+    const changed = fc.constantFrom(...files).chain((config) =>
+      fc
+        .record({ key: fc.constantFrom(...Object.keys(config)), value: fc.jsonValue() })
+        .map(({ key, value }) => ({
+          ...config,
+          [key]: value,
+        })),
+    );
+    fc.assert(
+      fc.property(fc.oneof(changed, fc.jsonValue()), fc.jsonValue(), (config, processor) => {
+        const json = { image_processor: config, spatial_merge_size: processor };
+        for (const file of [config, json]) {
+          try {
+            expect(preprocessingFromHuggingFace(file)).toHaveProperty('kind');
+          } catch (error) {
+            if (!ConfigError.isInstance(error)) throw error;
+          }
+        }
+      }),
+      { numRuns: 2000, seed: 6 },
+    );
   });
 
   it('makes no tensor', () => {
