@@ -126,6 +126,12 @@ export function demand(key: string, holds: boolean, expected: string, actual: un
   if (!holds) refuse(key, expected, actual);
 }
 
+/** The side of what becomes a square by its shortest edge. @throws ConfigError for a size that makes no square. */
+export function shortestEdge(key: string, edges: Edges): number {
+  demand(key, !edges.longest_edge, 'a square, or shortest_edge alone', edges);
+  return edges.shortest_edge ?? squareSide(key, edges);
+}
+
 /** A size of which both sides are said. @throws ConfigError for any other. */
 export function box(key: string, { height, width }: Edges): { height: number; width: number } {
   return height && width ? { height, width } : refuse(key, 'height and width', { height, width });

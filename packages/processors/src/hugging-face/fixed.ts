@@ -17,6 +17,7 @@ import {
   reader,
   refuse,
   resample,
+  shortestEdge,
   size,
   squareSide,
 } from './fields';
@@ -95,7 +96,7 @@ export const vit = reader(
 /** CLIP's, unless pictures are padded to a square of the mean colour first. */
 export const llava = reader(z.object({ ...keys(clipUsual), do_pad: flag(false) }), (values) => {
   if (!values.do_pad) return fixed(values);
-  const side = values.size.shortest_edge ?? squareSide('size', values.size);
+  const side = shortestEdge('size', values.size);
   const { height, width } = values.crop_size;
   const same = !values.do_center_crop || (height === side && width === side);
   demand('crop_size', same, `${side}×${side}, the size itself`, values.crop_size);

@@ -1,12 +1,11 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { ConfigError, disposeImages, type Picture, PictureError } from '@mmllm/core';
+import { ConfigError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { prepareImages } from '../prepare/prepare';
+import { describeDigests } from '../testing/digests';
 import { caseJson, golden } from '../testing/golden';
 import { channelsLast, expectPrepared, picturesOf } from '../testing/reference';
-import unusual from './__fixtures__/expected.json';
 import { preprocessingFromHuggingFace } from './preprocessing';
 
 type Json = Record<string, unknown>;
@@ -37,47 +36,7 @@ describe.each(dense.map((name) => `images-${name}/base`))('the file of %s', (nam
   });
 });
 
-/** The picture of `make.py`. */
-function stripes(width: number, height: number): Picture {
-  const data = new Uint8Array(width * height * 3);
-  for (let i = 0; i < data.length; i++) {
-    const c = i % 3;
-    const x = ((i - c) / 3) % width;
-    const y = Math.floor(i / (3 * width));
-    data[i] = (x * x * 3 + y * 7 + c * 40 + ((x * y) % 11) * 5) % 256;
-  }
-  return { data, width, height };
-}
-
-async function digest(values: Float32Array): Promise<string> {
-  const bytes = new Uint8Array(await crypto.subtle.digest('SHA-256', Float32Array.from(values)));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-/** What `make.py` says of a picture. */
-type Expected = { size: number[] } & ({ shape: number[]; sha256: string } | { error: string });
-const files: Record<string, { config: Json; pictures: Expected[] }> = unusual;
-
-describe.each(Object.entries(files))('a file of %s', (_, { config, pictures }) => {
-  const preprocessing = preprocessingFromHuggingFace(config);
-
-  it.each(pictures)('gives the very floats of transformers for $size', async (expected) => {
-    const [width, height] = expected.size;
-    const prepare = () => prepareImages([stripes(width, height)], preprocessing);
-    if ('error' in expected) {
-      // Pixtral's own code lets the short side vanish, and fails.
-      if (preprocessing.kind === 'packed' && preprocessing.size.rule === 'pixels') {
-        expect(prepare).toThrow(PictureError);
-      }
-      return;
-    }
-    const batch = prepare();
-    const values = batch.kind === 'dense' ? batch.pixels : batch.patches;
-    expect(values.shape).toEqual(expected.shape);
-    expect(await digest((await values.data()) as Float32Array)).toBe(expected.sha256);
-    disposeImages(batch);
-  });
-});
+describeDigests();
 
 describe('preprocessingFromHuggingFace', () => {
   it('reads the files of all kinds that are not dense', () => {
@@ -177,6 +136,10 @@ describe('preprocessingFromHuggingFace', () => {
     [{ image_processor_type: 'SiglipImageProcessor', size: 224 }, 'do_center_crop'],
     [{ image_processor_type: 'LlavaImageProcessor', do_pad: true, crop_size: 100 }, 'crop_size'],
     [{ image_processor_type: 'LlavaNextImageProcessor', crop_size: 100 }, 'crop_size'],
+    [
+      { image_processor_type: 'LlavaNextImageProcessor', size: { shortest_edge: 224, longest_edge: 300 } },
+      'size',
+    ],
     [{ image_processor_type: 'MllamaImageProcessor', size: [9, 8] }, 'size'],
     [{ image_processor_type: 'MllamaImageProcessor', do_pad: false }, 'do_pad'],
     [{ image_processor_type: 'Qwen2VLImageProcessor', size: { shortest_edge: 9 } }, 'size'],

@@ -19,6 +19,7 @@ import {
   or,
   reader,
   resample,
+  shortestEdge,
   size,
   squareSide,
 } from './fields';
@@ -122,7 +123,7 @@ export const llavaNext = reader(
     resample: resample('bicubic'),
   }),
   (keys): AnyResPreprocessing => {
-    const side = keys.size.shortest_edge ?? squareSide('size', keys.size);
+    const side = shortestEdge('size', keys.size);
     const crop = squareSide('crop_size', keys.crop_size);
     demand('crop_size', crop === side, `${side}×${side}, the size itself`, keys.crop_size);
     return {
