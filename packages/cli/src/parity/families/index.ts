@@ -2,6 +2,7 @@ import type { ParityCase } from '../case';
 import type { Comparison } from '../comparison';
 import { clip, siglip } from './contrastive';
 import { decoderFamilies } from './decoder';
+import { internVit } from './intern-vit';
 import { llava } from './llava';
 import { patchLinear } from './patch-linear';
 import { trainClip, trainSiglip } from './training/contrastive';
@@ -18,6 +19,7 @@ export const families: ParityFamilies = {
   clip,
   siglip,
   vit,
+  'intern-vit': internVit,
   'patch-linear': patchLinear,
   ...decoderFamilies,
   llava,
