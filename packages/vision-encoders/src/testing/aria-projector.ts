@@ -57,7 +57,7 @@ export async function ariaProjector(config: unknown, weights: WeightSource) {
     const q = split(packed(linear(queries, 'cross_attn.q_proj'), 0));
     const k = split(packed(linear(source, 'cross_attn.k_proj'), 1));
     const v = split(packed(linear(source, 'cross_attn.v_proj'), 2));
-    const scores = tf.div(tf.matMul(q, k, false, true), Math.sqrt(q.shape[2]));
+    const scores = tf.div(tf.matMul(q, k, false, true), Math.sqrt(get('query').shape[1] / heads));
     const hidden = tf.tensor3d(
       seen.map((one) => (one ? 0 : -1e9)),
       [1, 1, seen.length],
