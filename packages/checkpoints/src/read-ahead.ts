@@ -1,3 +1,4 @@
+import { concatBytes } from './bytes';
 import { type ByteSource, checkRange, type ReadOptions, readExactly } from './source';
 
 /** Bytes of a source that are in memory, or on their way. */
@@ -9,7 +10,7 @@ interface Window {
 
 /**
  * Reads at least `size` bytes of a slow source at a time and keeps the last ones, so that many small tensors in a row
- * cost one read. Longer reads go straight through.
+ * cost one read, and whoever reads from front to back fetches every byte once.
  * @param first bytes of the source's beginning that are known already.
  */
 export function readAhead(source: ByteSource, size: number, first?: Uint8Array): ByteSource {
@@ -22,13 +23,29 @@ export function readAhead(source: ByteSource, size: number, first?: Uint8Array):
   async function read(start: number, end: number, options: ReadOptions = {}): Promise<Uint8Array> {
     options.signal?.throwIfAborted();
     checkRange(source, start, end);
-    if (held && held.start <= start && end <= held.end) {
-      const { start: offset, bytes } = held;
-      // Whoever asked for these bytes may have given up; this reader has not.
-      const found = await bytes.catch(() => undefined);
-      options.signal?.throwIfAborted();
-      if (found) return found.subarray(start - offset, end - offset);
-    }
+    // Without a pause where nothing is held: readers of the same part that ask together shall find the first one's window.
+    const head =
+      held && held.start <= start && start < held.end ? await heldFrom(held, start, end, options) : undefined;
+    if (head?.byteLength === end - start) return head;
+    const from = start + (head?.byteLength ?? 0);
+    const tail = await fetchFrom(from, end, options);
+    return head ? concatBytes([head, tail]) : tail;
+  }
+
+  /** As many bytes from `start` as a window has; undefined if it did not come. */
+  async function heldFrom(
+    { start: offset, bytes }: Window,
+    start: number,
+    end: number,
+    { signal }: ReadOptions,
+  ) {
+    // Whoever asked for these bytes may have given up; this reader has not.
+    const found = await bytes.catch(() => undefined);
+    signal?.throwIfAborted();
+    return found?.subarray(start - offset, end - offset);
+  }
+
+  async function fetchFrom(start: number, end: number, options: ReadOptions): Promise<Uint8Array> {
     if (end - start >= size) return readExactly(source, start, end, options);
     const stop = Math.min(start + size, source.size);
     const window: Window = { start, end: stop, bytes: readExactly(source, start, stop, options) };
