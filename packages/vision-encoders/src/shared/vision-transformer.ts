@@ -43,6 +43,8 @@ export interface VisionFamily {
   readonly preNorm: boolean;
   /** A norm after the last block. Default true. */
   readonly postNorm?: boolean;
+  /** Default: the block that ViT, CLIP and SigLIP share. */
+  readonly block?: () => TransformerBlock;
   /** Default: the class token as it is, or the mean of all tokens. */
   readonly head?: PoolingHead;
 }
@@ -51,7 +53,7 @@ type Config = ResolvedVisionConfig & { features: { classToken?: 'drop' | 'keep' 
 
 /**
  * Vision transformer with norms before attention and MLP (Dosovitskiy et al. 2020, arXiv:2010.11929), in the layouts
- * of ViT, CLIP and SigLIP.
+ * of ViT, CLIP, SigLIP and InternViT.
  */
 export class VisionTransformer extends Module implements PooledImageEncoder {
   readonly specVersion = 'image-encoder/v1';
@@ -90,7 +92,8 @@ export class VisionTransformer extends Module implements PooledImageEncoder {
       initializer: initializers.positionEmbedding,
     });
     if (family.preNorm) this.preNorm = new LayerNorm(hiddenSize, layerNormEps);
-    this.layers = Array.from({ length: config.numLayers }, () => encoderBlock(config, initializers));
+    const block = family.block ?? (() => encoderBlock(config, initializers));
+    this.layers = Array.from({ length: config.numLayers }, block);
     if (family.postNorm !== false) this.postNorm = new LayerNorm(hiddenSize, layerNormEps);
     this.head = family.head;
   }
