@@ -1,0 +1,18 @@
+import type { ParityCase } from '../case';
+import type { Comparison } from '../comparison';
+import { clip, siglip } from './contrastive';
+import { patchLinear } from './patch-linear';
+import { vit } from './vit';
+
+/** Loads what a case of one family names, through the public packages alone, and gives every output. */
+export type ParityFamily = (golden: ParityCase, comparison: Comparison) => Promise<void>;
+
+/** How each family of cases is run. */
+export type ParityFamilies = Readonly<Record<string, ParityFamily>>;
+
+export const families: ParityFamilies = {
+  clip,
+  siglip,
+  vit,
+  'patch-linear': patchLinear,
+};
