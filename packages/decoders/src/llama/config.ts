@@ -3,7 +3,7 @@ import type { RopeScaling } from '@mmllm/nn';
 import { z } from 'zod';
 import { huggingFaceRope, ropeFromHuggingFace, ropeScalingSchema } from '../shared/rope-config';
 
-const size = z.int().positive();
+export const size = z.int().positive();
 
 export const llamaSchema = z.strictObject({
   vocabSize: size,

@@ -51,7 +51,10 @@ export function ropeFromHuggingFace({ rope_theta, rope_parameters, rope_scaling 
   ropeScaling?: RopeScaling;
 } {
   const rope = rope_parameters ?? rope_scaling;
-  return { ropeTheta: rope?.rope_theta ?? rope_theta ?? undefined, ropeScaling: rope ? scalingOf(rope) : undefined };
+  return {
+    ropeTheta: rope?.rope_theta ?? rope_theta ?? undefined,
+    ropeScaling: rope ? scalingOf(rope) : undefined,
+  };
 }
 
 function scalingOf(rope: z.output<typeof scaling>): RopeScaling | undefined {
