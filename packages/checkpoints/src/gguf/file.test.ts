@@ -54,12 +54,22 @@ describe('openGguf', () => {
     expect(ggufTokenizer(await open(readFixture('types.gguf')))).toBeUndefined();
   });
 
-  it('reads a header of several portions, and a text that runs across the end of one', async () => {
-    // Two million bytes are what the parser asks for at a time.
-    const filler = pack('filler', TYPE.ARRAY, TYPE.UINT8, 900_000n, new Uint8Array(900_000).fill(7));
-    const texts = ['first', 'x'.repeat(1_300_000)];
+  // Two million bytes are what the parser asks for at a time.
+  it.each([
+    ['that ends shortly before one does', 1, 700_000],
+    ['whose text runs across the end of one', 1, 1_300_000],
+    ['whose longest text begins at the end of one', 2, 1_500_000],
+    ['of several portions', 7, 700_000],
+  ])('reads a header %s', async (_, fillers, length) => {
+    const filler = (i: number) =>
+      pack(`filler.${i}`, TYPE.ARRAY, TYPE.UINT8, 900_000n, new Uint8Array(900_000).fill(i));
+    const texts = ['first', 'x'.repeat(length)];
     const words = pack('words', TYPE.ARRAY, TYPE.STRING, 2n, ...texts);
-    const file = await open(rawGguf({ entries: [filler, words, pack('end', TYPE.STRING, 'é')], ...valid }));
+    const entries = [...Array.from({ length: fillers }, (_, i) => filler(i)), words];
+    const file = await open(rawGguf({ entries: [...entries, pack('end', TYPE.STRING, 'é')], ...valid }));
+    const numbers = file.metadata.get(`filler.${fillers - 1}`)?.value;
+    expect(numbers).toHaveLength(900_000);
+    expect((numbers as number[]).every((number) => number === fillers - 1)).toBe(true);
     expect(file.metadata.get('words')?.value).toEqual(texts);
     expect(file.metadata.get('end')?.value).toBe('é');
     expect((await file.read('a')).data).toHaveLength(16);
@@ -94,6 +104,11 @@ describe('openGguf', () => {
     ['big-endian numbers', { ...valid, version: 3 << 24 }, 'version 2 or 3'],
     ['a type of entry that is unknown', entry(13, 0), 'type of entry'],
     ['a text longer than the file', entry(TYPE.STRING, 2n ** 63n), 'for which there is room'],
+    [
+      'a text of 1.6 MB',
+      { ...valid, entries: [pack('key', TYPE.STRING, 'x'.repeat(1_600_000))] },
+      '1500000 bytes',
+    ],
     ['an array longer than the file', entry(TYPE.ARRAY, TYPE.UINT32, 2n ** 62n), 'there is room'],
     [
       'arrays in arrays in arrays',

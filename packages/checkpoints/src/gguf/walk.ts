@@ -8,6 +8,8 @@ const LEAST_TENSOR = 24;
 /** Bytes of an entry: length of its key, type, a value. */
 const LEAST_ENTRY = 13;
 const MAX_KEY_BYTES = 65_535;
+/** Behind a longer text the parser may lose its way. */
+const MAX_TEXT_BYTES = 1_500_000;
 /** Limits of ggml. */
 const MAX_NAME_BYTES = 63;
 const MAX_AXES = 4;
@@ -87,7 +89,7 @@ class Walker {
 
   /** Steps over a value. Returns where its last text lies, if it ends with one. */
   private value(type: number, depth: number): readonly [number, number] | undefined {
-    if (type === STRING) return this.text(MAX_HEADER_BYTES);
+    if (type === STRING) return this.text(MAX_TEXT_BYTES);
     if (type === ARRAY) return this.array(depth);
     this.take(this.width(type));
     return undefined;
