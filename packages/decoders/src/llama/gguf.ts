@@ -1,9 +1,9 @@
 import type { NameMap, NameRule } from '@mmllm/checkpoints';
 import { dequantize, type GgufFile } from '@mmllm/checkpoints/gguf';
-import { ConfigError, parseConfig } from '@mmllm/core';
+import { ConfigError, layersSchema, parseConfig, sizeSchema as size } from '@mmllm/core';
 import { type RopeScaling, ropeFrequencies } from '@mmllm/nn';
 import { z } from 'zod';
-import { type LlamaConfig, size } from './config';
+import type { LlamaConfig } from './config';
 
 const positive = z.number().positive();
 
@@ -12,7 +12,7 @@ const positive = z.number().positive();
  * Source of the names: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
  */
 const schema = z.strictObject({
-  block_count: size,
+  block_count: layersSchema,
   context_length: size,
   embedding_length: size,
   feed_forward_length: size,
