@@ -17,7 +17,7 @@ files' headers are read, too, for the type and the size that the weights are sto
 
   async run(args) {
     const { values, positionals } = parseArguments('inspect', args, {
-      json: { type: 'boolean', default: false },
+      json: { type: 'boolean' },
     });
     const [path, ...more] = positionals;
     if (path === undefined || more.length > 0) {

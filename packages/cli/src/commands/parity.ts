@@ -23,7 +23,7 @@ Exit code 0 if all pass, otherwise 1.`,
   async run(args) {
     const { values, positionals: folders } = parseArguments('parity', args, {
       backend: { type: 'string' },
-      json: { type: 'boolean', default: false },
+      json: { type: 'boolean' },
     });
     if (folders.length === 0) {
       throw new ConfigError({ component: 'mmllm parity', expected: 'at least one folder', actual: 'none' });

@@ -1,5 +1,6 @@
 import type { NameMap } from '@mmllm/checkpoints';
 import {
+  ConfigError,
   type ImageBatch,
   type ImageEncoder,
   type ImageFeatures,
@@ -88,8 +89,18 @@ export class PatchEncoder extends Module implements ImageEncoder {
 
 /** A factory of such encoders, with the names of a PyTorch convolution: `weight` [out, 3, patch, patch] and `bias`. */
 export function patchEncoder(name: string, form: PatchEmbeddingOptions['form']) {
-  const build = (config: PatchEncoderConfig): PatchEncoder =>
-    new PatchEncoder(name, parseConfig(name, schema, config), form);
+  const build = (config: PatchEncoderConfig): PatchEncoder => {
+    const parsed = parseConfig(name, schema, config);
+    const { inputSize, patchSize } = parsed;
+    if (patchSize > Math.min(inputSize.height, inputSize.width)) {
+      throw new ConfigError({
+        component: `${name}.patchSize`,
+        expected: 'a patch within the picture',
+        actual: `${patchSize}`,
+      });
+    }
+    return new PatchEncoder(name, parsed, form);
+  };
   const names = ({ patchSize }: Pick<PatchEncoderConfig, 'patchSize'>): NameMap => ({
     rules: [
       {

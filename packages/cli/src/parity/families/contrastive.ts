@@ -65,6 +65,10 @@ function contrastive(
     });
     batch.pixels.dispose();
     model.dispose();
-    await compareLarge(async (size) => (await load(golden, size)).vision, golden, comparison);
+    const large = async (size: PictureSize) => {
+      const { model: owner, vision: tower } = await load(golden, size);
+      return { tower, owner };
+    };
+    await compareLarge(large, golden, comparison);
   };
 }

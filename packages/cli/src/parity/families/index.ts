@@ -1,6 +1,8 @@
 import type { ParityCase } from '../case';
 import type { Comparison } from '../comparison';
 import { clip, siglip } from './contrastive';
+import { decoderFamilies } from './decoder';
+import { llava } from './llava';
 import { patchLinear } from './patch-linear';
 import { vit } from './vit';
 
@@ -15,4 +17,6 @@ export const families: ParityFamilies = {
   siglip,
   vit,
   'patch-linear': patchLinear,
+  ...decoderFamilies,
+  llava,
 };

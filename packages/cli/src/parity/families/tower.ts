@@ -23,20 +23,23 @@ export async function compareTower(tower: Tower, golden: ParityCase, comparison:
   batch.pixels.dispose();
 }
 
-/** Compares the last state on `in.pixels_large`, of a tower that interpolates its positions to such pictures. */
+/**
+ * Compares the last state on `in.pixels_large`, of a tower that interpolates its positions to such pictures. Disposes of
+ * its owner: the tower itself, or the model it is part of.
+ */
 export async function compareLarge(
-  build: (inputSize: PictureSize) => Promise<Tower>,
+  build: (inputSize: PictureSize) => Promise<{ tower: Tower; owner: Pick<Tower, 'dispose'> }>,
   golden: ParityCase,
   comparison: Comparison,
 ): Promise<void> {
   if (!golden.has('in.pixels_large')) return;
   const pixels = await golden.floats('in.pixels_large');
   const [, , height, width] = pixels.shape;
-  const tower = await build({ height, width });
+  const { tower, owner } = await build({ height, width });
   const batch = densePictures(pixels);
   await comparison.giveAll({ 'out.large_last': lastState(tower, batch) });
   batch.pixels.dispose();
-  tower.dispose();
+  owner.dispose();
 }
 
 /** float32[B, N, D] */

@@ -8,7 +8,11 @@ export const vit: ParityFamily = async (golden, comparison) => {
   const tower = await load(golden);
   await compareTower(tower, golden, comparison);
   tower.dispose();
-  await compareLarge((size) => load(golden, size), golden, comparison);
+  const large = async (size: PictureSize) => {
+    const owner = await load(golden, size);
+    return { tower: owner, owner };
+  };
+  await compareLarge(large, golden, comparison);
 };
 
 /** With all tokens as features, the class token among them. */
