@@ -8,7 +8,6 @@ import {
   toInt32,
   type WeightSource,
 } from '@mmllm/checkpoints';
-import type { HostTensor } from '@mmllm/conformance';
 import { CheckpointError, parseConfig, type TokenIds } from '@mmllm/core';
 import { z } from 'zod';
 
@@ -20,6 +19,12 @@ const caseSchema = z.looseObject({
   variant: z.string(),
   tolerance: z.number().nonnegative(),
 });
+
+/** A golden value, as the test kit compares it. */
+export interface GoldenTensor<D extends Float32Array | Int32Array = Float32Array | Int32Array> {
+  readonly shape: readonly number[];
+  readonly data: D;
+}
 
 /** A golden case: a model in its published layout, and what the reference computes with it. */
 export interface ParityCase {
@@ -36,9 +41,9 @@ export interface ParityCase {
   /** Shape of a golden tensor, from the header. */
   shape(name: string): readonly number[];
   /** A golden tensor as float32 or int32. */
-  tensor(name: string): Promise<HostTensor & { data: Float32Array | Int32Array }>;
-  floats(name: string): Promise<HostTensor & { data: Float32Array }>;
-  ints(name: string): Promise<HostTensor & { data: Int32Array }>;
+  tensor(name: string): Promise<GoldenTensor>;
+  floats(name: string): Promise<GoldenTensor<Float32Array>>;
+  ints(name: string): Promise<GoldenTensor<Int32Array>>;
   /** int32[B, T] as token ids. */
   ids(name: string): Promise<TokenIds>;
   /** A parsed JSON file of the case. */

@@ -47,6 +47,16 @@ export class Comparison {
     }
   }
 
+  /** Compares a number that the case has outside its tensors, such as the loss of a step. */
+  giveValue(name: string, actual: number, expected: number): void {
+    const { tolerance } = this.golden;
+    const far = Math.abs(actual - expected) / Math.max(1, Math.abs(expected));
+    const error = Number.isNaN(far) ? Number.POSITIVE_INFINITY : far;
+    this.compared.add(name);
+    if (error > tolerance) this.failures.push(`${name}: expected ${expected}, got ${actual}`);
+    this.remember({ tensor: name, error, tolerance });
+  }
+
   /** Compares those outputs that the case names; the others are disposed. */
   async giveAll(outputs: Readonly<Record<string, Comparable>>): Promise<void> {
     for (const [name, actual] of Object.entries(outputs)) {

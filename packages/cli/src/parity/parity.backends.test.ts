@@ -9,6 +9,7 @@ const cases = [
   'clip/open-clip-gelu',
   'siglip/base',
   'vit/h14-layout',
+  'intern-vit/6b-layout',
   'patch-linear/p16-48px',
   'llava/base',
 ];

@@ -1,4 +1,4 @@
-import { loadWeights } from '@mmllm/checkpoints';
+import { loadWeights, type NameMap } from '@mmllm/checkpoints';
 import { parseConfig } from '@mmllm/core';
 import {
   ClipModel,
@@ -19,15 +19,17 @@ import type { ParityFamily } from '.';
 import { densePictures } from './pictures';
 import { compareLarge, compareTower, type PictureSize, type Tower } from './tower';
 
-interface TwoTowers {
+/** A model with the weights of a case. */
+export interface TwoTowerModel {
   readonly model: ContrastiveModel;
   readonly vision: Tower;
+  readonly names: NameMap;
 }
 
 const projection = z.looseObject({ projection_dim: z.int().positive().default(512) });
 
 /** CLIP and OpenCLIP. */
-export const clip = contrastive(async (golden, inputSize) => {
+export async function loadClip(golden: ParityCase, inputSize?: PictureSize): Promise<TwoTowerModel> {
   const json = await golden.config();
   const config = clipTower.checkpoint.config(json);
   const { projection_dim } = parseConfig('config.json', projection, json as z.input<typeof projection>);
@@ -35,22 +37,27 @@ export const clip = contrastive(async (golden, inputSize) => {
   const vision = clipTower({ ...config, inputSize, features: { layers: [-1], classToken: 'keep' } });
   const text = clipText(clipText.checkpoint.config(json));
   const model = new ClipModel({ vision, text, projectionSize: projection_dim });
-  await loadWeights(model, await golden.weights(), clipModelNames(config));
-  return { model, vision };
-});
+  const names = clipModelNames(config);
+  await loadWeights(model, await golden.weights(), names);
+  return { model, vision, names };
+}
 
-export const siglip = contrastive(async (golden, inputSize) => {
+export async function loadSiglip(golden: ParityCase, inputSize?: PictureSize): Promise<TwoTowerModel> {
   const json = await golden.config();
   const config = siglipTower.checkpoint.config(json);
   const vision = siglipTower({ ...config, inputSize });
   const model = new SiglipModel({ vision, text: siglipText(siglipText.checkpoint.config(json)) });
-  await loadWeights(model, await golden.weights(), siglipModelNames(config));
-  return { model, vision };
-});
+  const names = siglipModelNames(config);
+  await loadWeights(model, await golden.weights(), names);
+  return { model, vision, names };
+}
+
+export const clip = contrastive(loadClip);
+export const siglip = contrastive(loadSiglip);
 
 /** Both towers, their embeddings and the logits; the image tower on pictures of another size, too. */
 function contrastive(
-  load: (golden: ParityCase, inputSize?: PictureSize) => Promise<TwoTowers>,
+  load: (golden: ParityCase, inputSize?: PictureSize) => Promise<TwoTowerModel>,
 ): ParityFamily {
   return async (golden, comparison) => {
     const { model, vision } = await load(golden);

@@ -25,7 +25,7 @@ export async function compareGradients(
 ): Promise<void> {
   const wanted = (key: string | undefined) => key !== undefined && comparison.wants(nameOf(key));
   const parameters = [...model.namedParameters()].filter(([path]) => wanted(toTheirs(names, path)?.key));
-  const targets = shifted(await golden.ints('in.labels'));
+  const targets = shiftedLabels(await golden.ints('in.labels'));
   const { value, grads } = tf.variableGrads(
     () => tf.tidy(() => crossEntropy(logits(), targets)),
     parameters.map(([, parameter]) => parameter.value),
@@ -40,6 +40,9 @@ export async function compareGradients(
 }
 
 /** The model shifts: what stands at t + 1 is the target of t. */
-function shifted({ data, shape: [, length] }: Awaited<ReturnType<ParityCase['ints']>>): Int32Array {
+export function shiftedLabels({
+  data,
+  shape: [, length],
+}: Awaited<ReturnType<ParityCase['ints']>>): Int32Array {
   return data.map((_, i) => (i % length === length - 1 ? -100 : data[i + 1]));
 }

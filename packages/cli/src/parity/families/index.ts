@@ -2,8 +2,11 @@ import type { ParityCase } from '../case';
 import type { Comparison } from '../comparison';
 import { clip, siglip } from './contrastive';
 import { decoderFamilies } from './decoder';
+import { internVit } from './intern-vit';
 import { llava } from './llava';
 import { patchLinear } from './patch-linear';
+import { trainClip, trainSiglip } from './training/contrastive';
+import { trainLlava } from './training/llava';
 import { vit } from './vit';
 
 /** Loads what a case of one family names, through the public packages alone, and gives every output. */
@@ -16,7 +19,11 @@ export const families: ParityFamilies = {
   clip,
   siglip,
   vit,
+  'intern-vit': internVit,
   'patch-linear': patchLinear,
   ...decoderFamilies,
   llava,
+  'train-clip': trainClip,
+  'train-siglip': trainSiglip,
+  'train-llava': trainLlava,
 };

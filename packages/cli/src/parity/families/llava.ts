@@ -4,6 +4,7 @@ import {
   disposeImages,
   type ModelInputs,
   type MultimodalModel,
+  type ProcessorFactory,
   parseConfig,
   rowsOf,
   type TokenIds,
@@ -14,6 +15,7 @@ import { mlp } from '@mmllm/projectors';
 import { clip } from '@mmllm/vision-encoders/clip';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import type { ParityCase } from '../case';
 import type { ParityFamily } from '.';
 import { compareGradients } from './gradients';
 import { compareGreedy } from './greedy';
@@ -29,18 +31,15 @@ const schema = z.looseObject({
 
 /** LLaVA-1.5, composed from single packages. */
 export const llava: ParityFamily = async (golden, comparison) => {
-  const json = await golden.config();
-  const config = parseConfig('config.json', schema, json as z.input<typeof schema>);
-  const [model, holder] = [await compose(json, config), await compose(json, config)];
-  const names = namesOf(json);
-  await loadWeights(model, await golden.weights(), names);
+  const { model, names, imageTokenId } = await loadLlava(golden);
+  const holder = await compose(await golden.config());
   const ids = await golden.ids('in.input_ids');
   const images = densePictures(await golden.floats('in.pixel_values'));
   const layout = model.projector!.layout(model.encoder!.layout(images.images));
   const inputs: ModelInputs = {
     ids,
-    imageTokenId: config.image_token_index,
-    imagesPerSample: imagesPerSample(ids, config.image_token_index, rowsOf(layout[0]).count),
+    imageTokenId,
+    imagesPerSample: imagesPerSample(ids, imageTokenId, rowsOf(layout[0]).count),
     images,
   };
   await comparison.giveAll({ 'out.features': model.encodeImages(images).features });
@@ -50,12 +49,28 @@ export const llava: ParityFamily = async (golden, comparison) => {
   fused.embeddings.dispose();
   fused.dispose?.();
   const logits = () => tf.reshape<tf.Rank.R2>(model.forward(inputs), [-1, model.decoder.vocabSize]);
-  await compareGradients({ model, holder, names, logits, nameOf: inMemory }, golden, comparison);
+  await compareGradients(
+    { model, holder, names, logits, nameOf: (key) => `grad.${inMemory(key)}` },
+    golden,
+    comparison,
+  );
   disposeImages(images);
   model.dispose();
 };
 
-function compose(json: unknown, config: z.output<typeof schema>): Promise<MultimodalModel> {
+/** The model of a case with its weights. */
+export async function loadLlava(golden: ParityCase, processor?: ProcessorFactory) {
+  const json = await golden.config();
+  const model = await compose(json, processor);
+  const names = namesOf(json);
+  await loadWeights(model, await golden.weights(), names);
+  return { model, names, imageTokenId: parse(json).image_token_index };
+}
+
+const parse = (json: unknown) => parseConfig('config.json', schema, json as z.input<typeof schema>);
+
+function compose(json: unknown, processor?: ProcessorFactory): Promise<MultimodalModel> {
+  const config = parse(json);
   return composeModel(
     {
       encoder: clip({
@@ -68,6 +83,7 @@ function compose(json: unknown, config: z.output<typeof schema>): Promise<Multim
       projector: mlp({ bias: config.multimodal_projector_bias }),
       fusion: unified(),
       decoder: llama(llama.checkpoint.config(config.text_config)),
+      processor,
     },
     { shapeOnly: true },
   );
@@ -89,10 +105,10 @@ function namesOf(json: unknown): NameMap {
   );
 }
 
-/** transformers' names in memory, by which a case calls its gradients. */
-function inMemory(key: string): string {
-  if (key.startsWith('language_model.lm_head.')) return `grad.${key.slice('language_model.'.length)}`;
-  return `grad.model.${key.replace(/^language_model\.model\./, 'language_model.')}`;
+/** transformers' name in memory of a tensor of the file. */
+export function inMemory(key: string): string {
+  if (key.startsWith('language_model.lm_head.')) return key.slice('language_model.'.length);
+  return `model.${key.replace(/^language_model\.model\./, 'language_model.')}`;
 }
 
 /** Pictures of each row: its placeholders by the tokens that a picture takes. */
