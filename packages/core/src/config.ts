@@ -18,10 +18,11 @@ export function parseConfig<S extends z.ZodType>(
     (node, part) => (node as Record<PropertyKey, unknown> | undefined)?.[part as PropertyKey],
     value,
   );
-  const actual = issue.code === 'unrecognized_keys' ? cut(`unknown key ${issue.keys.join(', ')}`) : show(at);
+  const unknown = issue.code === 'unrecognized_keys';
+  const actual = unknown ? cut(`unknown key ${issue.keys.join(', ')}`) : show(at);
   throw new ConfigError({
     component: key ? `${component}.${key}` : component,
-    expected: issue.message,
+    expected: unknown ? 'known keys' : issue.message,
     actual,
   });
 }

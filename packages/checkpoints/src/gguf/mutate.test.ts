@@ -60,7 +60,7 @@ function trustingly(bytes: Uint8Array): { keys: string[]; tensors: NaiveTensor[]
 }
 
 /** Opens a file and reads all that is in it. */
-async function readAll(bytes: Uint8Array): Promise<void> {
+async function readAll(bytes: Uint8Array): Promise<undefined> {
   const source = recording(bytes, 'mutated');
   const file = await openGguf(source);
   const naive = trustingly(bytes);

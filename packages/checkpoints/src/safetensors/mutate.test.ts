@@ -52,7 +52,7 @@ const NAMES = [
 ] as const;
 
 /** Opens a file and reads all that is in it. */
-async function readAll(bytes: Uint8Array): Promise<void> {
+async function readAll(bytes: Uint8Array): Promise<undefined> {
   const source = recording(bytes, 'mutated');
   const file = await openSafetensors(source);
   expectFaithful(bytes, file.tensors);

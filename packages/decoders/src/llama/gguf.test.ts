@@ -169,6 +169,7 @@ describe('llama.gguf.config', () => {
     [{ 'general.architecture': 'gemma' }, "'llama', got gemma"],
     [{ 'llama.block_count': undefined }, 'block_count'],
     [{ 'llama.block_count': 'two' }, 'block_count'],
+    [{ 'llama.block_count': 3 }, 'blk.2.attn_norm.weight'],
     [{ 'llama.block_count': 2n ** 63n }, '9223372036854775808'],
     [{ 'llama.attention.head_count': [6, 6] }, '[6,6]'],
     [{ 'llama.attention.value_length': 4 }, 'value_length 4'],

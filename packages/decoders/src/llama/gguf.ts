@@ -51,6 +51,7 @@ export async function llamaConfigFromGguf(file: GgufFile): Promise<LlamaConfig> 
   }
   // Whether it is what the schema takes is what is checked here.
   const entries = parseConfig('llama GGUF', schema, file.hyperparameters as z.input<typeof schema>);
+  checkLayers(file, entries.block_count);
   const headSize = readHeadSize(entries);
   const ropeTheta = entries['rope.freq_base'];
   return {
@@ -69,6 +70,17 @@ export async function llamaConfigFromGguf(file: GgufFile): Promise<LlamaConfig> 
     attentionBias: file.tensors.has('blk.0.attn_q.bias'),
     mlpBias: file.tensors.has('blk.0.ffn_down.bias'),
   };
+}
+
+/** Loading would notice as well, but only when as many layers as the file claims were built. */
+function checkLayers(file: GgufFile, count: number): void {
+  const last = `blk.${count - 1}.attn_norm.weight`;
+  if (file.tensors.has(last)) return;
+  throw new ConfigError({
+    component: 'llama GGUF.block_count',
+    expected: 'a number of layers that the file has',
+    actual: `${count}, without a tensor '${last}'`,
+  });
 }
 
 /** Keys, values and the rotation must agree on the size of a head. */

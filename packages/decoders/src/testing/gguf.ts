@@ -4,6 +4,9 @@ import { type GgufFile, openGguf } from '@mmllm/checkpoints/gguf';
 
 const fixtures = new URL('../../../../fixtures/gguf/', import.meta.url);
 
-/** Opens a file below `fixtures/gguf`; all of it is in memory. */
+/** A file below `fixtures/gguf`. */
+export const readGgufFixture = (name: string): Uint8Array => readFileSync(new URL(name, fixtures));
+
+/** Opens one of them; all of it is in memory. */
 export const openGgufFixture = (name: string): Promise<GgufFile> =>
-  openGguf(bufferSource(readFileSync(new URL(name, fixtures)), name));
+  openGguf(bufferSource(readGgufFixture(name), name));
