@@ -17,8 +17,11 @@ export function largestImage(preprocessing: ImagePreprocessing): PreparedImage |
       return whole(preprocessing.size);
     case 'patches':
       return whole(preprocessing.maxSize);
-    case 'padded':
-      return whole(square(preprocessing.longestEdge));
+    case 'padded': {
+      const { longestEdge, splitResolutions = [] } = preprocessing;
+      const count = mostTiles(splitResolutions, longestEdge);
+      return tiled(square(longestEdge), count, 'none');
+    }
     case 'packed': {
       const { size, multiple } = preprocessing;
       const rounded =
@@ -30,7 +33,11 @@ export function largestImage(preprocessing: ImagePreprocessing): PreparedImage |
     case 'canvas':
       return tiled(square(preprocessing.tileSize), preprocessing.maxTiles, 'none');
     case 'crops':
-      return tiled(preprocessing.cropSize, preprocessing.maxCrops, 'first');
+      return withThumbnail(preprocessing.cropSize, preprocessing.maxCrops);
+    case 'anyres': {
+      const { tileSize, resolutions } = preprocessing;
+      return withThumbnail(square(tileSize), mostTiles(resolutions, tileSize));
+    }
     case 'tiles': {
       const { tileSize, maxTiles, thumbnail } = preprocessing;
       return tiled(square(tileSize), maxTiles, thumbnail);
@@ -38,15 +45,29 @@ export function largestImage(preprocessing: ImagePreprocessing): PreparedImage |
   }
 }
 
+const mostTiles = (resolutions: readonly Size[], side: number): number =>
+  Math.max(1, ...resolutions.map(({ height, width }) => Math.ceil(height / side) * Math.ceil(width / side)));
+
 /** A row of tiles; a picture of a single one has no thumbnail, and is the whole. */
 function tiled(size: Size, count: number, thumbnail: 'first' | 'last' | 'none'): PreparedImage {
-  const original = { height: size.height, width: size.width * count };
-  if (count === 1) return { views: [{ role: 'image', ...size }], original };
-  const tiles = Array.from(
-    { length: count },
+  if (count === 1) return whole(size);
+  if (thumbnail === 'first') return withThumbnail(size, count);
+  const tiles = row(size, count);
+  if (thumbnail === 'none') return tiles;
+  return { ...tiles, views: [...tiles.views, { role: 'thumbnail', ...size }] };
+}
+
+/** The whole, then a row of tiles, also where that is a single one. */
+function withThumbnail(size: Size, count: number): PreparedImage {
+  const tiles = row(size, count);
+  return { ...tiles, views: [{ role: 'thumbnail', ...size }, ...tiles.views] };
+}
+
+function row(size: Size, columns: number): PreparedImage {
+  const views = Array.from(
+    { length: columns },
     (_, column): ImageView => ({ role: 'tile', ...size, tile: { row: 0, column } }),
   );
-  const small: ImageView[] = thumbnail === 'none' ? [] : [{ role: 'thumbnail', ...size }];
-  const views = thumbnail === 'first' ? [...small, ...tiles] : [...tiles, ...small];
-  return { views, original, tiles: { rows: 1, columns: count } };
+  const original = { height: size.height, width: size.width * columns };
+  return { views, original, tiles: { rows: 1, columns } };
 }

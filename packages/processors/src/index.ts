@@ -1,3 +1,4 @@
+export { preprocessingFromHuggingFace } from './hugging-face/preprocessing';
 export { decodePicture, decodePictures } from './pictures/decode';
 export { maxPixels } from './pictures/limits';
 export { prepareImages } from './prepare/prepare';

@@ -21,21 +21,46 @@ export interface Normalisation {
 export interface FixedPreprocessing extends Normalisation {
   readonly kind: 'fixed';
   readonly size: { readonly height: number; readonly width: number };
-  /** `stretch` ignores the aspect; `crop` scales the shortest edge and cuts the centre; `pad` keeps all and fills. */
-  readonly fit: 'stretch' | 'crop' | 'pad';
+  /**
+   * `stretch` ignores the aspect; `crop` scales the shortest edge and cuts the centre; `pad` fills up to the aspect of
+   * the size and scales then (LLaVA 1.5); `letterbox` scales until the picture fits and fills then (Janus).
+   */
+  readonly fit: 'stretch' | 'crop' | 'pad' | 'letterbox';
   readonly resample: Resample;
-  /** Fill colour of `pad`, 0 … 255. Default black. */
+  /** Fill colour of `pad` and `letterbox`, 0 … 255. Default black. */
   readonly background?: readonly [number, number, number];
+  /** Of `crop`: what the shortest edge is scaled to. Default: so far that the picture just covers the size. */
+  readonly shortestEdge?: number;
+  /** Of `letterbox`: the short edge is scaled to no less. Default 1. */
+  readonly minShortEdge?: number;
 }
 
 /** A picture is cut into a grid of square tiles, chosen by its aspect, with a thumbnail of the whole. */
 export interface TiledPreprocessing extends Normalisation {
   readonly kind: 'tiles';
+  /**
+   * `stretch` takes the grid closest in aspect and stretches the picture over it (InternVL, NVLM). `pad` keeps the
+   * aspect: the picture is centred on black, in the grid that it fills best without being scaled down, else in the one
+   * that loses least of its resolution; the thumbnail likewise (MM1.5). Default `stretch`.
+   */
+  readonly fit?: 'stretch' | 'pad';
   readonly tileSize: number;
   readonly minTiles: number;
   readonly maxTiles: number;
   /** Where the thumbnail stands among the views. A picture of a single tile gets none. */
   readonly thumbnail: 'first' | 'last' | 'none';
+  readonly resample: Resample;
+}
+
+/**
+ * A thumbnail of the whole, stretched to one tile, and then the square tiles of a larger view: the picture is scaled
+ * with its aspect kept to the best of the resolutions, and centred there on black (LLaVA-NeXT's AnyRes).
+ */
+export interface AnyResPreprocessing extends Normalisation {
+  readonly kind: 'anyres';
+  readonly tileSize: number;
+  /** What the larger view may measure; sides are multiples of the tile. */
+  readonly resolutions: readonly { readonly height: number; readonly width: number }[];
   readonly resample: Resample;
 }
 
@@ -91,12 +116,18 @@ export interface PaddedPreprocessing extends Normalisation {
   readonly patchSize: number;
   readonly longestEdge: number;
   readonly minShortEdge: number;
+  /**
+   * Pictures are first scaled into the best of these sizes, centred on black and cut into tiles of `longestEdge`, each
+   * of which is then treated like a picture. Absent: they are not cut.
+   */
+  readonly splitResolutions?: readonly { readonly height: number; readonly width: number }[];
   readonly resample: Resample;
 }
 
 /**
- * The whole picture, then overlapping crops of a larger view of it, all of one size, with `coverage` (Molmo). Resizing
- * is in float32, and the padding around the centred picture is 0 before normalisation.
+ * The whole picture as a thumbnail, then overlapping crops of a larger view of it, all of one size, with `coverage`
+ * (Molmo); also a picture of a single crop has the thumbnail. Resizing is bilinear in float32, and the padding around
+ * the centred picture is 0 before normalisation.
  */
 export interface CropsPreprocessing extends Normalisation {
   readonly kind: 'crops';
@@ -117,6 +148,7 @@ export interface CustomPreprocessing {
 export type ImagePreprocessing =
   | FixedPreprocessing
   | TiledPreprocessing
+  | AnyResPreprocessing
   | PatchPreprocessing
   | PackedPreprocessing
   | CanvasPreprocessing

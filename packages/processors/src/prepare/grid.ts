@@ -1,4 +1,5 @@
-import type { Size } from '../resize/size';
+import type { ImageView } from '@mmllm/core';
+import type { Size, Window } from '../resize/size';
 
 /** Tiles of a picture: `rows · columns`. */
 export interface TileGrid {
@@ -6,34 +7,37 @@ export interface TileGrid {
   readonly columns: number;
 }
 
-/**
- * The grid whose aspect is closest to the picture's. Among equals the larger one wins, as long as the picture has
- * more than half of its pixels.
- *
- * Source: InternVL's dynamic tiling (Chen et al., 2024, arXiv:2404.16821), in the order of transformers'
- * `get_optimal_tiled_canvas`; NVLM tiles by the same rule.
- */
-export function closestGrid({ height, width }: Size, tileSize: number, min: number, max: number): TileGrid {
-  let best: TileGrid = { rows: 1, columns: 1 };
-  let bestDistance = Number.POSITIVE_INFINITY;
-  for (const grid of grids(min, max)) {
-    const distance = Math.abs(width / height - grid.columns / grid.rows);
-    const filled = width * height > 0.5 * tileSize * tileSize * grid.columns * grid.rows;
-    if (distance < bestDistance || (distance === bestDistance && filled)) {
-      best = grid;
-      bestDistance = distance;
-    }
-  }
-  return best;
-}
-
-/** Every grid of `min` to `max` tiles, the small ones first, among those the narrow ones. */
-function grids(min: number, max: number): TileGrid[] {
+/** Every grid of `min` to `max` tiles, those of few rows first. */
+export function tileGrids(min: number, max: number): TileGrid[] {
   const found: TileGrid[] = [];
-  for (let columns = 1; columns <= max; columns++) {
-    for (let rows = 1; rows * columns <= max; rows++) {
+  for (let rows = 1; rows <= max; rows++) {
+    for (let columns = 1; rows * columns <= max; columns++) {
       if (rows * columns >= min) found.push({ rows, columns });
     }
   }
-  return found.sort((a, b) => a.rows * a.columns - b.rows * b.columns);
+  return found;
+}
+
+/** The views of a grid, row by row. */
+export function tileViews({ rows, columns }: TileGrid, { height, width }: Size): ImageView[] {
+  return Array.from({ length: rows * columns }, (_, i) => ({
+    role: 'tile' as const,
+    height,
+    width,
+    tile: { row: Math.floor(i / columns), column: i % columns },
+  }));
+}
+
+/** Where the tiles of a grid lie, row by row, seen from the top left corner of the picture that is laid over it. */
+export function tileWindows(
+  { rows, columns }: TileGrid,
+  { height, width }: Size,
+  place = { top: 0, left: 0 },
+): Window[] {
+  return Array.from({ length: rows * columns }, (_, i) => ({
+    top: Math.floor(i / columns) * height - place.top,
+    left: (i % columns) * width - place.left,
+    height,
+    width,
+  }));
 }

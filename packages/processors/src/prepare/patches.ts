@@ -1,6 +1,7 @@
-import type { PackedImages, PatchPreprocessing, Picture, PreparedImage } from '@mmllm/core';
-import * as tf from '@tensorflow/tfjs-core';
+import type { PackedImages, PatchPreprocessing, Picture } from '@mmllm/core';
 import { resize } from '../resize/resize';
+import type { Size } from '../resize/size';
+import { packPatches } from './pack';
 import { pixelWriter } from './pixels';
 
 /**
@@ -13,37 +14,21 @@ export function preparePatches(
   pictures: readonly Picture[],
   preprocessing: PatchPreprocessing,
 ): PackedImages {
-  const { patchSize: side, padValue } = preprocessing;
-  const fitted = pictures.map((picture) => shrunk(picture, preprocessing));
-  const grids = fitted.map(({ height, width }) => [Math.ceil(height / side), Math.ceil(width / side)]);
-  const numPatches = grids.reduce((sum, [rows, columns]) => sum + rows * columns, 0);
-  const length = side * side * 3;
-  const patches = new Float32Array(numPatches * length);
-  const { write } = pixelWriter(preprocessing, padValue);
-  let at = 0;
-  const images = fitted.map((picture, index): PreparedImage => {
-    const [rows, columns] = grids[index];
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        write(patches, at, picture, { top: row * side, left: column * side, height: side, width: side });
-        at += length;
-      }
-    }
-    const { height, width } = pictures[index];
-    const view = { role: 'image', height: rows * side, width: columns * side } as const;
-    return { views: [view], original: { height, width } };
-  });
-  return { kind: 'packed', images, patches: tf.tensor2d(patches, [numPatches, length], 'float32') };
+  const { patchSize, padValue, maxSize, resample } = preprocessing;
+  const fit = (picture: Picture) => {
+    const size = shrunk(picture, maxSize);
+    return { size, picture: () => resize(picture, size, resample) };
+  };
+  const writer = pixelWriter(preprocessing, [padValue, padValue, padValue]);
+  return packPatches(pictures, fit, patchSize, 1, writer);
 }
 
-function shrunk(picture: Picture, { maxSize, resample }: PatchPreprocessing): Picture {
-  const { height, width } = picture;
-  if (height <= maxSize.height && width <= maxSize.width) return picture;
+function shrunk({ height, width }: Size, maxSize: Size): Size {
+  if (height <= maxSize.height && width <= maxSize.width) return { height, width };
   const scale = Math.min(maxSize.height / height, maxSize.width / width);
   // Rounded down; a side never vanishes.
-  const size = {
+  return {
     height: Math.max(1, Math.floor(height * scale)),
     width: Math.max(1, Math.floor(width * scale)),
   };
-  return resize(picture, size, resample);
 }

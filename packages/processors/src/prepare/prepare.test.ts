@@ -1,60 +1,58 @@
 import '@tensorflow/tfjs-backend-cpu';
-import { assertTensorsClose, compareTensors } from '@mmllm/conformance';
+import { assertTensorsClose } from '@mmllm/conformance';
 import {
   ConfigError,
   type DenseImages,
   disposeImages,
+  type FixedPreprocessing,
   type ImagePreprocessing,
   type PackedImages,
   type Picture,
   PictureError,
   type PreparedImage,
+  type TiledPreprocessing,
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { decodePicture } from '../pictures/decode';
-import { caseFile, caseJson, type GoldenTensor, golden } from '../testing/golden';
+import { resize } from '../resize/resize';
+import { type GoldenTensor, golden } from '../testing/golden';
 import { noise } from '../testing/noise';
+import {
+  channelsLast,
+  clipValues,
+  expectPrepared,
+  imageNetValues,
+  picturesOf,
+  plusMinusOne,
+} from '../testing/reference';
 import { prepareImages } from './prepare';
 
-const clip = {
-  rescale: 1 / 255,
-  mean: [0.48145466, 0.4578275, 0.40821073],
-  std: [0.26862954, 0.26130258, 0.27577711],
-} as const;
-const imageNet = { rescale: 1 / 255, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
-const plusMinusOne = { rescale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as const;
 const square = { height: 56, width: 56 };
 const tiled = {
-  ...imageNet,
+  ...imageNetValues,
   kind: 'tiles',
   tileSize: 56,
   minTiles: 1,
   maxTiles: 6,
   resample: 'bicubic',
 } as const;
+const splitting = { ...tiled, ...clipValues, fit: 'pad', thumbnail: 'last' } as const;
+const fixed = { ...clipValues, kind: 'fixed', size: square, resample: 'bicubic' } as const;
+const grey = [122, 116, 104] as const;
 
-/** The cases whose rule is one of core's kinds, with that rule in its terms. */
-const cases: Record<string, ImagePreprocessing> = {
-  'images-clip': { ...clip, kind: 'fixed', size: square, fit: 'crop', resample: 'bicubic' },
-  'images-llava-pad': {
-    ...clip,
-    kind: 'fixed',
-    size: square,
-    fit: 'pad',
-    resample: 'bicubic',
-    background: [122, 116, 104],
-  },
-  'images-siglip': {
-    ...plusMinusOne,
-    kind: 'fixed',
-    size: { height: 56, width: 64 },
-    fit: 'stretch',
-    resample: 'bicubic',
-  },
-  'images-internvl': { ...tiled, thumbnail: 'last' },
-  'images-nvlm': { ...tiled, thumbnail: 'last' },
+/** The cases whose rule is `fixed` or `tiles`, with that rule in our terms. */
+const cases: Record<string, FixedPreprocessing | TiledPreprocessing> = {
+  'images-clip/base': { ...fixed, fit: 'crop' },
+  'images-llava-pad/base': { ...fixed, fit: 'pad', background: grey },
+  'images-janus/base': { ...fixed, fit: 'letterbox', background: grey, minShortEdge: 8 },
+  'images-siglip/base': { ...fixed, ...plusMinusOne, size: { height: 56, width: 64 }, fit: 'stretch' },
+  'images-vit/base': { ...fixed, ...plusMinusOne, fit: 'stretch', resample: 'bilinear' },
+  'images-internvl/base': { ...tiled, thumbnail: 'last' },
+  'images-nvlm/base': { ...tiled, thumbnail: 'last' },
+  'images-mm15/base': { ...splitting, tileSize: 24, minTiles: 4, maxTiles: 9 },
+  'images-mm15/wide-range': { ...splitting, tileSize: 64, maxTiles: 16 },
 };
+const clip = cases['images-clip/base'];
 const fuyu: ImagePreprocessing = {
   ...plusMinusOne,
   kind: 'patches',
@@ -64,53 +62,51 @@ const fuyu: ImagePreprocessing = {
   padValue: 1,
 };
 
-async function picturesOf(name: string): Promise<Picture[]> {
-  const { images } = caseJson<{ images: string[] }>(`${name}/base/case.json`);
-  return Promise.all(images.map((file) => decodePicture(caseFile(`${name}/base/${file}`))));
-}
-
-/** [views, 3, height, width] of the reference to our [views, height, width, 3]. */
-function channelsLast({ shape, data }: GoldenTensor): tf.Tensor4D {
-  const [views, channels, height, width] = shape.slice(-4);
-  return tf.tidy(() => tf.transpose(tf.tensor4d(data, [views, channels, height, width]), [0, 2, 3, 1]));
-}
+/** Bits where transformers rescales by a product; MM1.5's reference divides by 255. */
+const toleranceOf = (name: string) => (name.startsWith('images-mm15') ? 1e-6 : 0);
 
 describe.each(Object.entries(cases))('%s', (name, preprocessing) => {
-  const tensors = golden(`${name}/base`);
+  const tensors = golden(name);
 
-  it('gives the very floats of the reference, one picture after the other and all in one batch', async () => {
-    const before = tf.memory().numTensors;
+  it('gives the very floats of the reference, one picture after the other', async () => {
+    await expectPrepared(new Map((await picturesOf(name)).entries()), {
+      preprocessing,
+      tolerance: toleranceOf(name),
+      expected: (i) => channelsLast(tensors[`out.${i}.pixel_values`]),
+    });
+  });
+
+  it('gives the same in one batch', async () => {
     const pictures = await picturesOf(name);
-    const expected = pictures.map((_, i) => channelsLast(tensors[`out.${i}.pixel_values`]));
-    for (const [i, picture] of pictures.entries()) {
-      const batch = prepareImages([picture], preprocessing) as DenseImages;
-      await assertTensorsClose(batch.pixels, expected[i], { tolerance: 0, name: `${name} ${i}` });
-      disposeImages(batch);
-    }
+    const before = tf.memory().numTensors;
     const batch = prepareImages(pictures, preprocessing) as DenseImages;
-    const whole = tf.concat(expected);
-    await assertTensorsClose(batch.pixels, whole, { tolerance: 0 });
-    tf.dispose([whole, expected]);
+    const expected = tf.tidy(() =>
+      tf.concat(pictures.map((_, i) => channelsLast(tensors[`out.${i}.pixel_values`]))),
+    );
+    await assertTensorsClose(batch.pixels, expected, { tolerance: toleranceOf(name) });
+    expected.dispose();
     disposeImages(batch);
     expect(tf.memory().numTensors).toBe(before);
   });
+});
 
-  it('would notice a byte that is off by one', async () => {
-    const [picture] = await picturesOf(name);
-    const data = picture.data.map((value) => Math.min(255, value + 1));
-    const batch = prepareImages([{ ...picture, data }], preprocessing) as DenseImages;
-    const expected = channelsLast(tensors['out.0.pixel_values']);
-    expect((await compareTensors(batch.pixels, expected, { tolerance: 1e-5 })).ok).toBe(false);
-    expected.dispose();
+describe('images-mm15', () => {
+  it.each(['images-mm15/base', 'images-mm15/wide-range'])('chooses the grids of %s', async (name) => {
+    const tensors = golden(name);
+    const batch = prepareImages(await picturesOf(name), cases[name]);
     disposeImages(batch);
+    batch.images.forEach((image, i) => {
+      const [rows, columns] = tensors[`out.${i}.grid`].data;
+      expect(image.tiles).toEqual({ rows, columns });
+    });
   });
 });
 
 describe('images-nvlm', () => {
   it('gives the tiles of the reference their places, and the thumbnail the last', async () => {
     const tensors = golden('images-nvlm/base');
-    const pictures = await picturesOf('images-nvlm');
-    const batch = prepareImages(pictures, cases['images-nvlm']);
+    const pictures = await picturesOf('images-nvlm/base');
+    const batch = prepareImages(pictures, cases['images-nvlm/base']);
     batch.images.forEach((image, i) => {
       const [columns, rows] = tensors[`out.${i}.grid`].data;
       expect(image.tiles).toEqual({ rows, columns });
@@ -144,7 +140,7 @@ describe('images-fuyu', () => {
   }
 
   it('gives the patches of the reference, packed', async () => {
-    const pictures = await picturesOf('images-fuyu');
+    const pictures = await picturesOf('images-fuyu/base');
     const before = tf.memory().numTensors;
     const batch = prepareImages(pictures, fuyu) as PackedImages;
     expect(batch.images.map(({ views }) => views)).toEqual([
@@ -191,16 +187,46 @@ describe('prepareImages', () => {
 
   it('keeps an extreme aspect within bounds', () => {
     const line = noise(5000, 1);
-    const crop = prepareImages([line], cases['images-clip']) as DenseImages;
+    const crop = prepareImages([line], clip) as DenseImages;
     expect(crop.pixels.shape).toEqual([1, 56, 56, 3]);
     const patches = prepareImages([line], fuyu) as PackedImages;
     expect(patches.images[0].views).toEqual([{ role: 'image', height: 10, width: 120 }]);
     disposeImages(crop);
     disposeImages(patches);
+    const letterbox = prepareImages([line], cases['images-janus/base']) as DenseImages;
+    expect(letterbox.pixels.shape).toEqual([1, 56, 56, 3]);
+    disposeImages(letterbox);
     const longer = { data: new Uint8Array(20_000 * 3), width: 20_000, height: 1 };
-    expect(() => prepareImages([longer], cases['images-llava-pad'])).toThrow(
+    expect(() => prepareImages([longer], cases['images-llava-pad/base'])).toThrow(
       /^prepareImages: .* got 20000×1 padded to 20000×20000/,
     );
+  });
+
+  it('cuts a small part of a larger edge, or lays a smaller one in the middle of black', async () => {
+    const size = { height: 3, width: 5 };
+    const values = async (shortestEdge: number) => {
+      const rule = {
+        ...fixed,
+        rescale: 1,
+        mean: [0, 0, 0],
+        std: [1, 1, 1],
+        fit: 'crop',
+        size,
+        shortestEdge,
+      } as const;
+      const batch = prepareImages([noise(4, 4)], rule) as DenseImages;
+      const greens = await tf
+        .tidy(() => tf.reshape(tf.slice(batch.pixels, [0, 0, 0, 1], [1, 3, 5, 1]), [-1]))
+        .data();
+      disposeImages(batch);
+      return [...greens];
+    };
+    const green = (row: number, column: number) => noise(4, 4).data[(row * 4 + column) * 3 + 1];
+    // 4×4 as it is: the odd row falls away at the bottom, the odd column is black at the left.
+    const rows = [0, 1, 2].map((row) => [0, ...[0, 1, 2, 3].map((column) => green(row, column))]);
+    expect(await values(4)).toEqual(rows.flat());
+    const middle = resize(noise(4, 4), { height: 8, width: 8 }, 'bicubic', { top: 2, left: 1, ...size });
+    expect(await values(8)).toEqual([...middle.data].filter((_, i) => i % 3 === 1));
   });
 
   it('leaves a custom rule to the encoder', () => {
@@ -216,9 +242,13 @@ describe('prepareImages', () => {
 
   it('refuses pictures and rules that make no sense', () => {
     const short = { ...noise(4, 4), width: 5 };
-    expect(() => prepareImages([short], cases['images-siglip'])).toThrow(PictureError);
+    expect(() => prepareImages([short], cases['images-siglip/base'])).toThrow(PictureError);
     expect(() => prepareImages([noise(4, 4)], { ...tiled, minTiles: 7, thumbnail: 'none' })).toThrow(
       ConfigError,
+    );
+    const wide = { ...fixed, fit: 'letterbox', minShortEdge: 57 } as const;
+    expect(() => prepareImages([noise(4, 4)], wide)).toThrow(
+      'preprocessing.minShortEdge: expected at most 56',
     );
     const unknown = { kind: 'slices' } as unknown as ImagePreprocessing;
     expect(() => prepareImages([], unknown)).toThrow("preprocessing.kind: expected 'fixed'");

@@ -1,15 +1,21 @@
 import { ConfigError, type ImageBatch, type ImagePreprocessing, type Picture } from '@mmllm/core';
 import { checkPicture } from '../pictures/picture';
+import { prepareAnyRes } from './anyres';
+import { prepareCanvas } from './canvas';
+import { prepareCrops } from './crops';
 import { prepareFixed } from './fixed';
+import { preparePacked } from './packed';
+import { preparePadded } from './padded';
 import { preparePatches } from './patches';
 import { prepareTiles } from './tiles';
 
 /**
  * Prepares pictures as an encoder's preprocessing describes. The caller owns the batch: see `disposeImages`.
  *
- * @returns dense views, float32[views, height, width, 3], for `fixed` and `tiles`; packed patches,
- * float32[patches, patchSize · patchSize · 3], for `patches`.
- * @throws PictureError for a picture whose bytes are not as many as its size says.
+ * @returns packed patches, float32[patches, frames · patchSize · patchSize · 3], for `patches` and `packed`; for other
+ * kinds dense views, float32[views, height, width, 3], those of `padded` and `crops` with their coverage.
+ * @throws PictureError for a picture whose bytes are not as many as its size says, or of an aspect that is refused.
+ * @throws ConfigError for a preprocessing that makes no sense.
  */
 export function prepareImages(pictures: readonly Picture[], preprocessing: ImagePreprocessing): ImageBatch {
   pictures.forEach((picture, index) => {
@@ -20,15 +26,25 @@ export function prepareImages(pictures: readonly Picture[], preprocessing: Image
       return prepareFixed(pictures, preprocessing);
     case 'tiles':
       return prepareTiles(pictures, preprocessing);
+    case 'anyres':
+      return prepareAnyRes(pictures, preprocessing);
+    case 'canvas':
+      return prepareCanvas(pictures, preprocessing);
     case 'patches':
       return preparePatches(pictures, preprocessing);
+    case 'packed':
+      return preparePacked(pictures, preprocessing);
+    case 'padded':
+      return preparePadded(pictures, preprocessing);
+    case 'crops':
+      return prepareCrops(pictures, preprocessing);
     case 'custom':
       return preprocessing.prepare(pictures);
     default:
       throw new ConfigError({
         component: 'preprocessing.kind',
-        expected: "'fixed', 'tiles', 'patches' or 'custom'",
-        actual: JSON.stringify(preprocessing.kind),
+        expected: "'fixed', 'tiles', 'anyres', 'canvas', 'patches', 'packed', 'padded', 'crops' or 'custom'",
+        actual: JSON.stringify((preprocessing satisfies never as { kind: unknown }).kind),
       });
   }
 }

@@ -147,6 +147,23 @@ describe('Aria, case base', () => {
   });
 });
 
+describe('Aria, case padded', () => {
+  it('equals Hugging Face in every hidden state of views that are padded on either side', async () => {
+    const padded = await openCase('aria-vision/padded');
+    const config = aria.checkpoint.config(padded.config);
+    const encoder = aria(config);
+    await loadWeights(encoder, padded.weights, aria.checkpoint.names(config));
+    const batch = { ...padded.images('in.pixel_values'), coverage: padded.tensor('in.patch_mask').data };
+    const states = encoder.hiddenStates(batch);
+    for (const [depth, state] of states.entries()) {
+      const name = `out.hidden.${depth}`;
+      await assertTensorsClose(state, padded.tensor(name), { ...padded, name });
+    }
+    tf.dispose([states, batch.pixels]);
+    encoder.dispose();
+  });
+});
+
 describe('aria', () => {
   const tiny: AriaConfig = { imageSize: 12, patchSize: 4, hiddenSize: 6, numLayers: 2, numHeads: 2 };
   const full: AriaConfig = {

@@ -6,6 +6,7 @@ import { MllamaVision } from './vision';
 
 export type { TowerCheckpoint } from '../shared/checkpoint';
 export type { AspectRatio, MllamaConfig } from './config';
+export { metaWeights } from './meta-weights';
 export type { MllamaVision } from './vision';
 
 const checkpoint: TowerCheckpoint<MllamaConfig> = { config: fromHuggingFace, names: mllamaNames };

@@ -9,15 +9,18 @@ import { wrongGradients } from '../testing/parameter-gradients';
 import { unnoticed } from '../testing/zeroing';
 import { type MllamaConfig, mllama } from './index';
 
-let golden: GoldenCase;
+let base: GoldenCase;
+/** Six tiles, canvases and taps in an order of their own, and another eps: the tower alone. */
+let sixTiles: GoldenCase;
 
 beforeAll(async () => {
   await startBackend({ backend: 'wasm' });
-  golden = await openCase('mllama/base');
+  base = await openCase('mllama/base');
+  sixTiles = await openCase('mllama-vision/six-tiles');
 });
 
 /** A picture of so many tiles of `side` pixels, filled up to `maxTiles`. */
-function picture(rows: number, columns: number, side: number, maxTiles = 4): PreparedImage {
+function picture(rows: number, columns: number, side: number, maxTiles: number): PreparedImage {
   const views = Array.from({ length: maxTiles }, (_, i) => ({
     role: 'tile' as const,
     height: side,
@@ -27,16 +30,16 @@ function picture(rows: number, columns: number, side: number, maxTiles = 4): Pre
   return { views, original: { height: rows * side, width: columns * side }, tiles: { rows, columns } };
 }
 
-/** The pictures of the case. */
-function goldenBatch(): DenseImages {
-  const { aspectRatios = [], imageSize } = mllama.checkpoint.config(golden.config);
+/** The pictures of a case. */
+function goldenBatch(golden = base): DenseImages {
+  const { aspectRatios = [], imageSize, maxTiles = 4 } = mllama.checkpoint.config(golden.config);
   const images = [...golden.tensor('in.aspect_ratio_ids').data].map((id) =>
-    picture(...aspectRatios[id - 1], imageSize),
+    picture(...aspectRatios[id - 1], imageSize, maxTiles),
   );
   return { kind: 'dense', images, pixels: asPixels(golden.tensor('in.pixel_values')) };
 }
 
-async function load(change: Partial<MllamaConfig> = {}) {
+async function load(change: Partial<MllamaConfig> = {}, golden = base) {
   const config = { ...mllama.checkpoint.config(golden.config), ...change };
   const encoder = mllama(config);
   await loadWeights(encoder, golden.weights, mllama.checkpoint.names(config));
@@ -49,8 +52,8 @@ describe('mllama, case base', () => {
       const encoder = await load();
       const batch = goldenBatch();
       const { features, images, mask } = encoder.encode(batch);
-      const expected = asRows(golden.tensor('out.vision'));
-      await assertTensorsClose(features, expected, golden);
+      const expected = asRows(base.tensor('out.vision'));
+      await assertTensorsClose(features, expected, base);
       expect(encoder.featureSize).toBe(features.shape[1]);
       expect(images).toEqual(encoder.layout(batch.images));
       expect(images[1].views[2]).toEqual({
@@ -68,12 +71,21 @@ describe('mllama, case base', () => {
     });
   });
 
+  it('equals it with other tiles, canvases, taps and norms', async () => {
+    const encoder = await load({}, sixTiles);
+    const batch = goldenBatch(sixTiles);
+    const { features } = encoder.encode(batch);
+    await assertTensorsClose(features, asRows(sixTiles.tensor('out.vision')), sixTiles);
+    tf.dispose([features, batch.pixels]);
+    encoder.dispose();
+  });
+
   it('has the very names of the file, and reads those of newer and bare files', async () => {
     const encoder = await load();
-    const config = mllama.checkpoint.config(golden.config);
+    const config = mllama.checkpoint.config(base.config);
     const names = mllama.checkpoint.names(config);
     const keys = [...encoder.namedParameters()].map(([path]) => toTheirs(names, path)?.key);
-    const theirs = [...golden.weights.keys()].filter((key) => key.startsWith('vision_model.'));
+    const theirs = [...base.weights.keys()].filter((key) => key.startsWith('vision_model.'));
     expect(new Set(keys)).toEqual(new Set(theirs));
     const saved = saveWeights(encoder, names);
     for (const prefix of ['model.vision_model', '']) {
@@ -93,10 +105,10 @@ describe('mllama, case base', () => {
   it('would show any parameter that is left out', async () => {
     const encoder = await load();
     const batch = goldenBatch();
-    const expected = asRows(golden.tensor('out.vision'));
+    const expected = asRows(base.tensor('out.vision'));
     const differs = async () => {
       const { features } = encoder.encode(batch);
-      const { ok } = await compareTensors(features, expected, golden);
+      const { ok } = await compareTensors(features, expected, base);
       features.dispose();
       return !ok;
     };
@@ -108,7 +120,7 @@ describe('mllama, case base', () => {
 
   it('takes the inputs of the layers instead, as Meta’s code does', async () => {
     const shift = (layers: readonly number[]) => layers.map((layer) => layer - 1);
-    const { intermediateLayers } = mllama.checkpoint.config(golden.config);
+    const { intermediateLayers } = mllama.checkpoint.config(base.config);
     const [output, input] = [
       await load({ intermediateLayers: shift(intermediateLayers) }),
       await load({ taps: 'input' }),
@@ -116,8 +128,8 @@ describe('mllama, case base', () => {
     const batch = goldenBatch();
     const [a, b] = [output.encode(batch).features, input.encode(batch).features];
     await assertTensorsClose(a, b, { tolerance: 0 });
-    const usual = asRows(golden.tensor('out.vision'));
-    expect(await compareTensors(b, usual, golden)).toMatchObject({ ok: false });
+    const usual = asRows(base.tensor('out.vision'));
+    expect(await compareTensors(b, usual, base)).toMatchObject({ ok: false });
     tf.dispose([a, b, batch.pixels]);
     output.dispose();
     input.dispose();
@@ -147,7 +159,7 @@ describe('tiles that only fill a picture up', () => {
     const encoder = await load();
     const batch = goldenBatch();
     const shifted = tf.tidy(() => {
-      const [, , height, width] = golden.tensor('in.pixel_values').shape.slice(2);
+      const [, , height, width] = base.tensor('in.pixel_values').shape.slice(2);
       const last = tf.tensor1d([0, 0, 0, 0, 0, 0, 0, 1]);
       return tf.add(batch.pixels, tf.mul(tf.reshape(last, [8, 1, 1, 1]), tf.ones([1, height, width, 1])));
     }) as tf.Tensor4D;

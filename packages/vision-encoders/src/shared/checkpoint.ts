@@ -106,3 +106,22 @@ export const textFromHuggingFace = (hf: z.output<ReturnType<typeof huggingFaceTe
   activation: hf.hidden_act,
   layerNormEps: hf.layer_norm_eps,
 });
+
+/** `rope_parameters` of a tower whose positions have two axes, and the `rope_theta` of older files. */
+export const huggingFaceAxialRope = {
+  rope_theta: z.number().positive().nullish(),
+  rope_parameters: z
+    .object({
+      // One kind under two names.
+      rope_type: z.enum(['default', 'axial']).optional(),
+      rope_theta: z.number().positive().optional(),
+    })
+    .nullish(),
+};
+
+/** The base of the frequencies; undefined where a file says none. */
+export const axialTheta = ({
+  rope_theta,
+  rope_parameters,
+}: z.output<z.ZodObject<typeof huggingFaceAxialRope>>): number | undefined =>
+  rope_parameters?.rope_theta ?? rope_theta ?? undefined;

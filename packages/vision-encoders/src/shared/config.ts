@@ -144,10 +144,21 @@ export function resolveVision<C extends ParsedVisionConfig>(
   if (tiling && tiling.minTiles > tiling.maxTiles) {
     throw refuse('tiling.minTiles', `at most ${tiling.maxTiles}, which is maxTiles`, tiling.minTiles);
   }
-  const layers = features.layers.map((layer) => (layer < 0 ? layer + numLayers + 1 : layer));
-  if (layers.some((layer) => layer < 0 || layer > numLayers)) {
-    throw refuse('features.layers', `layers from ${-numLayers - 1} to ${numLayers}`, features.layers);
-  }
+  const layers = layersFrom(name, features.layers, numLayers);
   const { intermediateSize = 4 * hiddenSize } = config;
   return { ...config, inputSize: size, intermediateSize, features: { ...features, layers } };
+}
+
+/**
+ * Layers that features are taken from, counted from the front.
+ * @throws ConfigError for one that does not exist.
+ */
+export function layersFrom(name: string, layers: readonly number[], numLayers: number): number[] {
+  const counted = layers.map((layer) => (layer < 0 ? layer + numLayers + 1 : layer));
+  if (counted.every((layer) => layer >= 0 && layer <= numLayers)) return counted;
+  throw new ConfigError({
+    component: `${name}.features.layers`,
+    expected: `layers from ${-numLayers - 1} to ${numLayers}`,
+    actual: JSON.stringify(layers),
+  });
 }

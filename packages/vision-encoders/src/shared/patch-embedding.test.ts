@@ -5,7 +5,7 @@ import { ShapeError, zeros } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type GoldenCase, memoryWeights, openCase } from '../testing/golden';
-import { PatchEmbedding } from './patch-embedding';
+import { PatchEmbedding, patchify, unpatchify } from './patch-embedding';
 
 const forms = ['linear', 'convolution'] as const;
 let golden: GoldenCase;
@@ -78,3 +78,14 @@ describe.each(forms)('PatchEmbedding, %s form', (form) => {
 });
 
 afterAll(() => expect(tf.memory().numTensors).toBe(0));
+
+describe('unpatchify', () => {
+  it('puts back what patchify cut', async () => {
+    const pixels = tf.randomNormal<tf.Rank.R4>([2, 8, 12, 3], 0, 1, 'float32', 1);
+    const again = tf.tidy(() =>
+      unpatchify(tf.reshape(patchify(pixels, 4), [2, 6, 48]), { rows: 2, columns: 3 }),
+    );
+    await assertTensorsClose(again, pixels, { tolerance: 0 });
+    tf.dispose([pixels, again]);
+  });
+});

@@ -1,6 +1,7 @@
 import { type Initializer, Module, Parameter, ShapeError, zeros } from '@mmllm/core';
 import { linear } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import type { Grid } from './position-table';
 
 export interface PatchEmbeddingOptions {
   /** Side of a patch in pixels. */
@@ -77,5 +78,26 @@ export function patchify(pixels: tf.Tensor4D, size: number): tf.Tensor2D {
     const used = whole ? pixels : tf.slice(pixels, [0, 0, 0, 0], [-1, rows * size, columns * size, -1]);
     const strips = tf.reshape(used, [batch * rows, size, columns, size * channels]);
     return tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [batch * rows * columns, size * size * channels]);
+  });
+}
+
+/**
+ * The inverse of `patchify`: float32[B, rows · columns, size · size · 3], patches row by row and each flattened (row,
+ * column, channel), to float32[B, rows · size, columns · size, 3]. The caller owns the result.
+ * @throws ShapeError if the patches do not fill the grid, or are not square.
+ */
+export function unpatchify(patches: tf.Tensor3D, { rows, columns }: Grid): tf.Tensor4D {
+  const [batch, count, width] = patches.shape;
+  const size = Math.sqrt(width / 3);
+  if (count !== rows * columns || !Number.isInteger(size)) {
+    throw new ShapeError({
+      component: 'unpatchify',
+      expected: `float32[B, ${rows * columns}, size · size · 3]`,
+      actual: `[${patches.shape.join(', ')}]`,
+    });
+  }
+  return tf.tidy(() => {
+    const strips = tf.reshape(patches, [batch * rows, columns, size, size * 3]);
+    return tf.reshape(tf.transpose(strips, [0, 2, 1, 3]), [batch, rows * size, columns * size, 3]);
   });
 }

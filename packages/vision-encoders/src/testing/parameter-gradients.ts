@@ -39,3 +39,36 @@ export async function wrongGradients(
   tf.dispose([value, grads]);
   return wrong;
 }
+
+/**
+ * How steeply the loss rises along the gradient of all parameters together, over the gradient's length: 1 where the
+ * gradient is right. Reads values without blocking, as webgpu needs.
+ * @throws if the gradient is not finite, or hardly anything.
+ */
+export async function slopeOverGradient(module: Module, loss: () => tf.Scalar): Promise<number> {
+  const parameters = [...module.namedParameters()].map(([, parameter]) => parameter);
+  const { value, grads } = tf.variableGrads(
+    loss,
+    parameters.map((parameter) => parameter.value),
+  );
+  const values = await Promise.all(parameters.map((parameter) => parameter.read()));
+  const gradients = await Promise.all(parameters.map((parameter) => grads[parameter.value.name].data()));
+  const norm = Math.hypot(...gradients.flatMap((gradient) => [...gradient]));
+  if (!(norm > 1)) throw new Error(`a gradient of length ${norm}`);
+
+  /** The loss at a distance along the gradient. */
+  const lossAt = async (distance: number) => {
+    for (const [i, parameter] of parameters.entries()) {
+      parameter.assign(values[i].map((x, at) => x + (distance * gradients[i][at]) / norm));
+    }
+    const moved = loss();
+    const [number] = await moved.data();
+    moved.dispose();
+    return number;
+  };
+  const step = 1e-3;
+  const slope = ((await lossAt(step)) - (await lossAt(-step))) / (2 * step);
+  for (const [i, parameter] of parameters.entries()) parameter.assign(values[i]);
+  tf.dispose([value, grads]);
+  return slope / norm;
+}

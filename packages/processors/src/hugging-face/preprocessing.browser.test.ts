@@ -1,0 +1,4 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { describeDigests } from '../testing/digests';
+
+describeDigests();

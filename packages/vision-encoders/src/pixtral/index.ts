@@ -1,0 +1,3 @@
+export type { PackedTransformer } from '../shared/packed-transformer';
+export { fromPaddedPixels, type PaddedPixels } from './pictures';
+export { type PixtralConfig, pixtral } from './vision';

@@ -1,0 +1,136 @@
+import { startBackend } from '@mmllm/backends';
+import { loadWeights, saveWeights } from '@mmllm/checkpoints';
+import { compareTensors, expectNoLeak } from '@mmllm/conformance';
+import { ConfigError, disposeImages, type PackedImages, ShapeError } from '@mmllm/core';
+import { activate, linear } from '@mmllm/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type GoldenCase, openCase } from '../testing/golden';
+import { fromPaddedPixels, type PackedTransformer, pixtral } from './index';
+
+let golden: GoldenCase;
+
+beforeAll(async () => {
+  await startBackend({ backend: 'wasm' });
+  golden = await openCase('pixtral/base');
+});
+
+const config = () => pixtral.checkpoint.config(golden.config);
+
+async function load(): Promise<PackedTransformer> {
+  const encoder = pixtral(config());
+  await loadWeights(encoder, golden.weights, pixtral.checkpoint.names(config()));
+  return encoder;
+}
+
+function pictures(): PackedImages {
+  const sizes = Int32Array.from(golden.tensor('in.image_sizes').data);
+  return fromPaddedPixels({ ...golden.tensor('in.pixel_values'), sizes }, config().patchSize!);
+}
+
+/** The projector in plain ops, from the case's weights. */
+async function projected(features: tf.Tensor2D): Promise<tf.Tensor2D> {
+  const read = async (key: string) => {
+    const name = `multi_modal_projector.${key}`;
+    return tf.tensor(await golden.weights.read(name), [...golden.weights.shape(name)]);
+  };
+  const keys = ['linear_1.weight', 'linear_1.bias', 'linear_2.weight', 'linear_2.bias'];
+  const [w1, b1, w2, b2] = await Promise.all(keys.map(read));
+  const result = tf.tidy(() => {
+    const hidden = activate(linear(features, tf.transpose(w1), { bias: b1 }), 'gelu');
+    return linear(hidden, tf.transpose(w2), { bias: b2 }) as tf.Tensor2D;
+  });
+  tf.dispose([w1, b1, w2, b2]);
+  return result;
+}
+
+async function difference(encoder: PackedTransformer): Promise<string> {
+  const batch = pictures();
+  const { features } = encoder.encode(batch);
+  const entering = await projected(features);
+  const { ok, message } = await compareTensors(entering, golden.tensor('out.features'), golden);
+  tf.dispose([features, entering]);
+  disposeImages(batch);
+  return ok ? '' : message;
+}
+
+describe('Pixtral, case base', () => {
+  it('gives what the projector needs for the features that enter the decoder', async () => {
+    await expectNoLeak(async () => {
+      const encoder = await load();
+      expect(await difference(encoder)).toBe('');
+      encoder.dispose();
+    });
+  });
+
+  it('would show any parameter that is left out', async () => {
+    const encoder = await load();
+    for (const [path, parameter] of encoder.namedParameters()) {
+      const values = await parameter.read();
+      parameter.assign(new Float32Array(values.length));
+      expect(await difference(encoder), path).not.toBe('');
+      parameter.assign(values);
+    }
+    expect(await difference(encoder)).toBe('');
+    encoder.dispose();
+  });
+
+  it('saves what it loaded', async () => {
+    const encoder = await load();
+    for (const [key, { shape, read }] of saveWeights(encoder, pixtral.checkpoint.names(config()))) {
+      expect(shape).toEqual(golden.weights.shape(key));
+      expect(new Float32Array((await read()).buffer.slice(0))).toEqual(await golden.weights.read(key));
+    }
+    encoder.dispose();
+  });
+
+  it('sees each picture alone, as if there were no other', async () => {
+    const encoder = await load();
+    const batch = pictures();
+    const together = encoder.encode(batch);
+    const [
+      {
+        views: [first],
+      },
+    ] = together.images;
+    const patches = tf.slice2d(batch.patches, [0, 0], [first.count, -1]);
+    const alone = encoder.encode({ kind: 'packed', images: [batch.images[0]], patches }).features;
+    const part = tf.slice2d(together.features, [0, 0], [first.count, -1]);
+    expect(await compareTensors(part, alone, { tolerance: 1e-5 })).toMatchObject({ ok: true });
+    tf.dispose([patches, alone, part, together.features]);
+    disposeImages(batch);
+    encoder.dispose();
+  });
+});
+
+describe('pixtral', () => {
+  it('has the published size, shape-only', () => {
+    expect(pixtral(pixtral.checkpoint.config({ hidden_act: 'silu' })).countParameters()).toBe(403_489_792);
+  });
+
+  it('reads the configuration, with the defaults of the class', () => {
+    expect(pixtral.checkpoint.config({})).toMatchObject({
+      activation: 'gelu',
+      imageSize: 1024,
+      patchSize: 16,
+    });
+    const { ropeTheta } = pixtral.checkpoint.config({
+      rope_parameters: { rope_theta: 500, rope_type: 'default' },
+    });
+    expect(ropeTheta).toBe(500);
+    expect(() => pixtral.checkpoint.config({ rope_parameters: { rope_type: 'yarn' } })).toThrow(ConfigError);
+  });
+
+  it('refuses pictures that fit no patches or are longer than its positions', () => {
+    const encoder = pixtral({ hiddenSize: 8, numLayers: 1, numHeads: 2, imageSize: 32, patchSize: 8 });
+    const layout = (height: number, width: number) =>
+      encoder.layout([{ views: [{ role: 'image', height, width }], original: { height, width } }]);
+    expect(layout(8, 32)[0].views[0].grid).toEqual({ frames: 1, rows: 1, columns: 4 });
+    expect(() => layout(12, 32)).toThrow(ShapeError);
+    expect(() => layout(8, 40)).toThrow(ShapeError);
+    const data = new Float32Array(3 * 64);
+    expect(() => fromPaddedPixels({ data, shape: [1, 3, 8, 8], sizes: Int32Array.of(8, 16) }, 8)).toThrow(
+      ShapeError,
+    );
+  });
+});

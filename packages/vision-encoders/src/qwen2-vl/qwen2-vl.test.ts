@@ -1,0 +1,186 @@
+import { startBackend } from '@mmllm/backends';
+import { loadWeights, saveWeights } from '@mmllm/checkpoints';
+import { compareTensors, expectNoLeak } from '@mmllm/conformance';
+import { ConfigError, disposeImages, type PackedImages, ShapeError } from '@mmllm/core';
+import { activate, layerNorm, linear } from '@mmllm/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type GoldenCase, openCase } from '../testing/golden';
+import { blockOrder, fromPixelValues, type PackedTransformer, qwen2Vl } from './index';
+
+let golden: GoldenCase;
+
+beforeAll(async () => {
+  await startBackend({ backend: 'wasm' });
+  golden = await openCase('qwen2-vl/base');
+});
+
+const config = () => qwen2Vl.checkpoint.config(golden.config);
+
+async function load(): Promise<PackedTransformer> {
+  const encoder = qwen2Vl(config());
+  await loadWeights(encoder, golden.weights, qwen2Vl.checkpoint.names(config()));
+  return encoder;
+}
+
+function pictures(): PackedImages {
+  const { patchSize = 14, framesPerPatch = 2, mergeSize = 2 } = config();
+  const grids = Int32Array.from(golden.tensor('in.image_grid_thw').data);
+  return fromPixelValues(
+    { ...golden.tensor('in.pixel_values'), grids },
+    { patchSize, framesPerPatch, mergeSize },
+  );
+}
+
+/** The merger in plain ops, from the case's weights: float32[rows, D] to float32[rows / 4, width]. */
+async function merged(encoder: PackedTransformer, batch: PackedImages): Promise<tf.Tensor2D> {
+  const read = async (key: string) => {
+    const name = `visual.merger.${key}`;
+    return tf.tensor(await golden.weights.read(name), [...golden.weights.shape(name)]);
+  };
+  const keys = ['ln_q.weight', 'ln_q.bias', 'mlp.0.weight', 'mlp.0.bias', 'mlp.2.weight', 'mlp.2.bias'];
+  const [scale, shift, w0, b0, w2, b2] = await Promise.all(keys.map(read));
+  const result = tf.tidy(() => {
+    const { features, images } = encoder.encode(batch);
+    const order = images
+      .flatMap(({ views }) => views)
+      .flatMap(({ start, grid }) => [...blockOrder(grid!, 2)].map((place) => start + place));
+    const normed = layerNorm(tf.gather(features, order), scale as tf.Tensor1D, shift as tf.Tensor1D, 1e-6);
+    const blocks = tf.reshape(normed, [-1, 4 * features.shape[1]]);
+    const hidden = activate(linear(blocks, tf.transpose(w0), { bias: b0 }), 'gelu');
+    return linear(hidden, tf.transpose(w2), { bias: b2 }) as tf.Tensor2D;
+  });
+  tf.dispose([scale, shift, w0, b0, w2, b2]);
+  return result;
+}
+
+async function difference(encoder: PackedTransformer): Promise<string> {
+  const batch = pictures();
+  const features = await merged(encoder, batch);
+  const { ok, message } = await compareTensors(features, golden.tensor('out.features'), golden);
+  disposeImages(batch);
+  features.dispose();
+  return ok ? '' : message;
+}
+
+describe('Qwen2-VL, case base', () => {
+  it('gives what the merger needs for the features that enter the decoder', async () => {
+    await expectNoLeak(async () => {
+      const encoder = await load();
+      expect(await difference(encoder)).toBe('');
+      encoder.dispose();
+    });
+  });
+
+  it('would show any parameter that is left out', async () => {
+    const encoder = await load();
+    for (const [path, parameter] of encoder.namedParameters()) {
+      // Softmax does not see what is added to all scores of a query.
+      if (path.endsWith('kProj.bias')) continue;
+      const values = await parameter.read();
+      parameter.assign(new Float32Array(values.length));
+      expect(await difference(encoder), path).not.toBe('');
+      parameter.assign(values);
+    }
+    expect(await difference(encoder)).toBe('');
+    encoder.dispose();
+  });
+
+  it('saves what it loaded', async () => {
+    const encoder = await load();
+    for (const [key, { shape, read }] of saveWeights(encoder, qwen2Vl.checkpoint.names(config()))) {
+      expect(shape).toEqual(golden.weights.shape(key));
+      expect(new Float32Array((await read()).buffer.slice(0))).toEqual(await golden.weights.read(key));
+    }
+    encoder.dispose();
+  });
+
+  it('sees each picture alone, as if there were no other', async () => {
+    const encoder = await load();
+    const batch = pictures();
+    const together = encoder.encode(batch);
+    let start = 0;
+    for (const [i, image] of batch.images.entries()) {
+      const { count } = together.images[i].views[0];
+      const patches = tf.slice2d(batch.patches, [start, 0], [count, -1]);
+      const alone = encoder.encode({ kind: 'packed', images: [image], patches }).features;
+      const part = tf.slice2d(together.features, [start, 0], [count, -1]);
+      expect(await compareTensors(part, alone, { tolerance: 1e-5 })).toMatchObject({ ok: true });
+      tf.dispose([patches, alone, part]);
+      start += count;
+    }
+    tf.dispose(together.features);
+    disposeImages(batch);
+    encoder.dispose();
+  });
+
+  it('gives features of any layers, and never runs those behind', async () => {
+    const encoder = qwen2Vl({ ...config(), features: { layers: [0, 1] } });
+    await loadWeights(encoder, golden.weights, qwen2Vl.checkpoint.names(config()));
+    encoder.layers[config().numLayers - 1].dispose();
+    const batch = pictures();
+    const { features } = encoder.encode(batch);
+    expect(features.shape).toEqual([batch.patches.shape[0], 2 * config().hiddenSize]);
+    features.dispose();
+    disposeImages(batch);
+    encoder.dispose();
+  });
+});
+
+describe('qwen2Vl', () => {
+  it('has the published size, shape-only', () => {
+    // The visual part of the 2B model without its merger.
+    const encoder = qwen2Vl(qwen2Vl.checkpoint.config({}));
+    expect(encoder.countParameters()).toBe(665_271_296 - 34_087_936);
+  });
+
+  it('takes the frames of a video as views that do not see each other', () => {
+    const tiny = { hiddenSize: 8, numLayers: 1, numHeads: 2, patchSize: 2 };
+    const grids = Int32Array.of(3, 2, 4);
+    const data = new Float32Array(24 * 24);
+    const batch = fromPixelValues(
+      { data, shape: [24, 24], grids },
+      { patchSize: 2, framesPerPatch: 2, mergeSize: 2 },
+    );
+    const [tokens] = qwen2Vl(tiny).layout(batch.images);
+    expect(tokens.views.map(({ role, start, count }) => [role, start, count])).toEqual([
+      ['frame', 0, 8],
+      ['frame', 8, 8],
+      ['frame', 16, 8],
+    ]);
+    disposeImages(batch);
+  });
+
+  it('knows the order of the published code', () => {
+    expect([...blockOrder({ frames: 1, rows: 2, columns: 4 }, 2)]).toEqual([0, 1, 4, 5, 2, 3, 6, 7]);
+    expect([...blockOrder({ frames: 2, rows: 2, columns: 2 }, 2)]).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(() => blockOrder({ frames: 1, rows: 3, columns: 4 }, 2)).toThrow(ShapeError);
+  });
+
+  it('brings patches into rows and pixels into channels', () => {
+    // One patch of two frames, each one pixel: (channel, frame) becomes (frame, channel).
+    const data = Float32Array.from([1, 2, 3, 4, 5, 6]);
+    const sizes = { patchSize: 1, framesPerPatch: 2, mergeSize: 1 };
+    const batch = fromPixelValues({ data, shape: [1, 6], grids: Int32Array.of(1, 1, 1) }, sizes);
+    expect([...batch.patches.dataSync()]).toEqual([1, 3, 5, 2, 4, 6]);
+    disposeImages(batch);
+    expect(() => fromPixelValues({ data, shape: [1, 6], grids: Int32Array.of(1, 1, 2) }, sizes)).toThrow(
+      ShapeError,
+    );
+  });
+
+  it('refuses what does not fit', () => {
+    const tiny = { hiddenSize: 8, numLayers: 1, numHeads: 2, patchSize: 2 };
+    const encoder = qwen2Vl(tiny);
+    const view = (height: number, width: number) => [
+      { views: [{ role: 'image', height, width } as const], original: { height, width } },
+    ];
+    expect(() => encoder.layout(view(4, 6))).toThrow(ShapeError);
+    const patches = tf.zeros<tf.Rank.R2>([4, 12]);
+    expect(() => encoder.encode({ kind: 'packed', images: view(4, 4), patches })).toThrow(ShapeError);
+    patches.dispose();
+    expect(() => qwen2Vl({ ...tiny, numHeads: 4 })).toThrow(ConfigError);
+    expect(() => qwen2Vl({ ...tiny, features: { layers: [2] } })).toThrow(ConfigError);
+    expect(() => qwen2Vl.checkpoint.config({ in_channels: 1 })).toThrow(ConfigError);
+  });
+});
