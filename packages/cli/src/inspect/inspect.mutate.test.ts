@@ -13,6 +13,8 @@ const NAMES = [
   'decoder-llama/base',
   'siglip/base',
   'decoder-llama3/base',
+  'mllama/base',
+  'intern-vit/6b-layout',
 ] as const;
 
 const textOf = (name: string): string =>

@@ -51,7 +51,7 @@ export function partOf<T>(
   readers: Readonly<Record<string, T>>,
   usual: string,
 ): [T, Json] {
-  const schema = z.looseObject({ model_type: z.string().default(usual) });
+  const schema = z.looseObject({ model_type: z.string().max(100).default(usual) });
   // Whether it is what the schema takes is what is checked here.
   const part = parseConfig(`config.json ${key}`, schema, (json[key] ?? {}) as z.input<typeof schema>);
   if (Object.hasOwn(readers, part.model_type)) return [readers[part.model_type], part];
