@@ -18,14 +18,24 @@ export function parseConfig<S extends z.ZodType>(
     (node, part) => (node as Record<PropertyKey, unknown> | undefined)?.[part as PropertyKey],
     value,
   );
-  const actual = issue.code === 'unrecognized_keys' ? `unknown key ${issue.keys.join(', ')}` : show(at);
+  const unknown = issue.code === 'unrecognized_keys';
+  const actual = unknown ? cut(`unknown key ${issue.keys.join(', ')}`) : show(at);
   throw new ConfigError({
     component: key ? `${component}.${key}` : component,
-    expected: issue.message,
+    expected: unknown ? 'known keys' : issue.message,
     actual,
   });
 }
 
 function show(value: unknown): string {
-  return value === undefined ? 'nothing' : (JSON.stringify(value)?.slice(0, 80) ?? String(value));
+  if (value === undefined) return 'nothing';
+  try {
+    return cut(JSON.stringify(value) ?? String(value));
+  } catch {
+    // Nested too deep, or a bigint.
+    return typeof value === 'object' ? 'a nested value' : String(value);
+  }
 }
+
+/** Files decide the length of what they hold. */
+const cut = (text: string): string => text.slice(0, 80);

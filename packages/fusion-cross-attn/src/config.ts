@@ -1,8 +1,6 @@
-import { ConfigError, type Decoder, parseConfig } from '@mmllm/core';
+import { ConfigError, type Decoder, parseConfig, sizeSchema as size } from '@mmllm/core';
 import { gatedMlpSize } from '@mmllm/nn';
 import { z } from 'zod';
-
-const size = z.int().positive();
 
 const schema = z
   .strictObject({

@@ -10,8 +10,8 @@ import {
   type ViewTokens,
 } from '@mmllm/core';
 import {
+  countFeatureRows,
   embedText,
-  featureRows,
   placeImages,
   replaceRows,
   sourceRows,
@@ -39,12 +39,12 @@ class Hybrid extends Module implements Fusion {
   }
 
   placeholders(image: ImageTokens): SequencePiece[] {
-    return [{ kind: 'features', count: featureRows(inSequence(image)).length }];
+    return [{ kind: 'features', count: countFeatureRows(inSequence(image)) }];
   }
 
   fuse(inputs: FusionInputs): DecoderInputs {
     const { ids } = inputs;
-    const images = placeImages(component, inputs, (image) => featureRows(inSequence(image)).length);
+    const images = placeImages(component, inputs, (image) => countFeatureRows(inSequence(image)));
     const text = embedText(inputs);
     if (images.length === 0) return { embeddings: text, ...textSequence(inputs) };
     let embeddings: Tensor3D | undefined;

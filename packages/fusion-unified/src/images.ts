@@ -8,6 +8,11 @@ export interface PlacedImage {
   readonly positions: readonly number[];
 }
 
+/** How many rows of the features hold these views. */
+export function countFeatureRows(views: readonly ViewTokens[]): number {
+  return views.reduce((sum, { count, valid }) => (valid === false ? sum : sum + count), 0);
+}
+
 /** Rows of the features that hold these views, in order. Views that only fill up a batch have none. */
 export function featureRows(views: readonly ViewTokens[]): number[] {
   return views

@@ -1,3 +1,3 @@
-export { featureRows, type PlacedImage, placeImages } from './images';
+export { countFeatureRows, featureRows, type PlacedImage, placeImages } from './images';
 export { embedText, replaceRows, sourceRows, textSequence } from './sequence';
 export { unified } from './unified';

@@ -7,7 +7,7 @@ import {
   Module,
   type SequencePiece,
 } from '@mmllm/core';
-import { featureRows, placeImages } from './images';
+import { countFeatureRows, placeImages } from './images';
 import { embedText, replaceRows, sourceRows, textSequence } from './sequence';
 
 const name = 'unified';
@@ -22,11 +22,11 @@ class Unified extends Module implements Fusion {
   readonly name = name;
 
   placeholders(image: ImageTokens): SequencePiece[] {
-    return [{ kind: 'features', count: featureRows(image.views).length }];
+    return [{ kind: 'features', count: countFeatureRows(image.views) }];
   }
 
   fuse(inputs: FusionInputs): DecoderInputs {
-    const images = placeImages(component, inputs, ({ views }) => featureRows(views).length);
+    const images = placeImages(component, inputs, ({ views }) => countFeatureRows(views));
     const text = embedText(inputs);
     if (images.length === 0) return { embeddings: text, ...textSequence(inputs) };
     try {

@@ -1,4 +1,4 @@
-import { type ProjectorFactory, parseConfig } from '@mmllm/core';
+import { layersSchema, type ProjectorFactory, parseConfig, sizeSchema } from '@mmllm/core';
 import { ACTIVATIONS, type Activation } from '@mmllm/nn';
 import { z } from 'zod';
 import { MlpProjector } from './mlp-projector';
@@ -15,9 +15,9 @@ export interface MlpConfig {
 }
 
 const schema = z.strictObject({
-  numLayers: z.int().positive().default(2),
+  numLayers: layersSchema.default(2),
   activation: z.enum(ACTIVATIONS).default('gelu'),
-  hiddenSize: z.int().positive().optional(),
+  hiddenSize: sizeSchema.optional(),
   bias: z.boolean().default(true),
 });
 

@@ -1,9 +1,7 @@
-import { CheckpointError } from '@mmllm/core';
-import { nearest } from '../nearest';
 import { type ByteSource, type ReadOptions, readExactly } from '../source';
+import { unknownTensor } from '../unknown-tensor';
 import type { TensorData } from './dtype';
 import { readHeader, type SafetensorsHeader, type TensorSpan } from './header';
-import { quote } from './json';
 
 /** An open safetensors file. Only its header is in memory. */
 export class SafetensorsFile implements SafetensorsHeader {
@@ -25,15 +23,7 @@ export class SafetensorsFile implements SafetensorsHeader {
    */
   async read(name: string, options?: ReadOptions): Promise<TensorData> {
     const span = this.tensors.get(name);
-    if (!span) {
-      const near = nearest(name, this.tensors.keys());
-      throw new CheckpointError({
-        component: this.name,
-        expected: 'the name of a tensor in the file',
-        actual: quote(name),
-        hint: near && `Did you mean ${quote(near)}?`,
-      });
-    }
+    if (!span) throw unknownTensor(this.name, name, this.tensors.keys());
     const data = await readExactly(this.#source, span.start, span.end, options);
     return { dtype: span.dtype, shape: span.shape, data };
   }

@@ -51,7 +51,19 @@ describe('layouts', () => {
             );
   });
 
+  it('interleaved heads are taken apart into halves', () => {
+    // Two heads of six rows: file rows 0, 2, 4 are the first half of the first head.
+    const rows = [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11];
+    expect(valuesToOurs({ interleavedHeads: 2 }, count(12), [12])).toEqual(Float32Array.from(rows));
+    const wide = valuesToOurs({ layout: 'linear', interleavedHeads: 2 }, count(24), [12, 2]);
+    expect(wide).toEqual(
+      Float32Array.from([...rows.map((row) => 2 * row), ...rows.map((row) => 2 * row + 1)]),
+    );
+  });
+
   it.each<[RuleLayout, ours: number[], theirs: number[]]>([
+    [{ interleavedHeads: 3 }, [12], [12]],
+    [{ layout: 'linear', interleavedHeads: 3 }, [5, 24], [24, 5]],
     [{}, [2, 3], [2, 3]],
     [{}, [], []],
     [{ layout: 'linear' }, [3, 2], [2, 3]],
@@ -69,6 +81,7 @@ describe('layouts', () => {
 
   it.each<[RuleLayout, theirs: number[]]>([
     [{ layout: 'linear' }, [2]],
+    [{ layout: 'linear', interleavedHeads: 2 }, [6, 4]],
     [{ layout: 'linear' }, [2, 3, 4]],
     [{ layout: 'conv-linear', kernel: [2, 2] }, [8, 3, 2, 3]],
     [{ layout: 'conv-linear', kernel: [2, 2] }, [8, 12]],
@@ -80,6 +93,7 @@ describe('layouts', () => {
 
   it.each<[RuleLayout, ours: number[]]>([
     [{ layout: 'linear' }, [2]],
+    [{ layout: 'linear', interleavedHeads: 2 }, [4, 6]],
     [{ layout: 'conv-linear', kernel: [2, 2] }, [13, 8]],
     [{ layout: 'conv-linear', kernel: [2, 2] }, [12]],
     [{ layout: 'conv-linear', kernel: [2, 2] }, []],

@@ -23,10 +23,13 @@ export interface Inspection {
 
 const BYTES: Readonly<Record<string, number>> = { float32: 4, float16: 2, bfloat16: 2, float64: 8 };
 
+/** Names are shown where they are unknown, so nobody may fill the screen with one. */
+const name = z.string().max(100);
+
 const schema = z.looseObject({
-  model_type: z.string(),
-  dtype: z.string().nullish(),
-  torch_dtype: z.string().nullish(),
+  model_type: name,
+  dtype: name.nullish(),
+  torch_dtype: name.nullish(),
 });
 
 /**

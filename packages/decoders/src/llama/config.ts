@@ -1,14 +1,12 @@
-import { parseConfig } from '@mmllm/core';
+import { layersSchema, MAX_SIZE, parseConfig, sizeSchema as size } from '@mmllm/core';
 import type { RopeScaling } from '@mmllm/nn';
 import { z } from 'zod';
 import { huggingFaceRope, ropeFromHuggingFace, ropeScalingSchema } from '../shared/rope-config';
 
-const size = z.int().positive();
-
 export const llamaSchema = z.strictObject({
   vocabSize: size,
   hiddenSize: size,
-  numLayers: size,
+  numLayers: layersSchema,
   numHeads: size,
   numKeyValueHeads: size.optional(),
   headSize: size.optional(),
@@ -18,7 +16,7 @@ export const llamaSchema = z.strictObject({
   rmsNormEps: z.number().positive().default(1e-6),
   maxLength: size.default(2048),
   tieWordEmbeddings: z.boolean().default(false),
-  numExtraEmbeddings: z.int().nonnegative().default(0),
+  numExtraEmbeddings: z.int().nonnegative().max(MAX_SIZE).default(0),
   attentionBias: z.boolean().default(false),
   mlpBias: z.boolean().default(false),
   initializerRange: z.number().nonnegative().default(0.02),
@@ -62,7 +60,7 @@ export interface LlamaConfig {
 const huggingFaceSchema = z.object({
   vocab_size: size.default(32_000),
   hidden_size: size.default(4096),
-  num_hidden_layers: size.default(32),
+  num_hidden_layers: layersSchema.default(32),
   num_attention_heads: size.default(32),
   num_key_value_heads: size.nullish(),
   head_dim: size.nullish(),

@@ -3,6 +3,7 @@ import { ConfigError, type Decoder, normal, parseConfig } from '@mmllm/core';
 import { Attention, Embedding, GatedMlp, gatedMlpSize, Linear, RmsNorm, TransformerBlock } from '@mmllm/nn';
 import { TransformerDecoder } from '../shared/decoder';
 import { type LlamaConfig, llamaConfigFromHuggingFace, llamaSchema } from './config';
+import { llamaConfigFromGguf, llamaGgufNames } from './gguf';
 import { llamaNames } from './names';
 
 /**
@@ -81,4 +82,15 @@ const checkpoint = {
   names: (): NameMap => llamaNames,
 };
 
-export const llama = Object.assign(build, { checkpoint });
+/** How the decoder is written in GGUF, under the architecture `llama`. */
+const gguf = {
+  /**
+   * Our configuration from a file's metadata and from which tensors it has.
+   * @throws ConfigError for another architecture, or a value outside the known set.
+   */
+  config: llamaConfigFromGguf,
+  /** The names of the parameters in a file, for `loadWeights`. The rows of queries and keys change places. */
+  names: llamaGgufNames,
+};
+
+export const llama = Object.assign(build, { checkpoint, gguf });

@@ -1,4 +1,4 @@
-import { ConfigError } from '@mmllm/core';
+import { ConfigError, layersSchema, MAX_LAYERS } from '@mmllm/core';
 import { z } from 'zod';
 import { hiddenAct, parseHuggingFace } from '../shared/checkpoint';
 import {
@@ -54,8 +54,8 @@ export const schema = z.strictObject({
   imageSize: positiveInteger,
   patchSize: positiveInteger,
   hiddenSize: positiveInteger,
-  numLayers: positiveInteger,
-  numGlobalLayers: z.int().nonnegative(),
+  numLayers: layersSchema,
+  numGlobalLayers: z.int().nonnegative().max(MAX_LAYERS),
   numHeads: positiveInteger,
   intermediateSize: positiveInteger.optional(),
   activation: activation.default('gelu'),

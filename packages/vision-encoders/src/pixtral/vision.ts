@@ -1,5 +1,5 @@
 import { composeMaps, type NameMap, prefixMap } from '@mmllm/checkpoints';
-import { ConfigError, normal, parseConfig } from '@mmllm/core';
+import { ConfigError, layersSchema, normal, parseConfig } from '@mmllm/core';
 import { type Activation, Attention, GatedMlp, RmsNorm, ropeFrequencies, TransformerBlock } from '@mmllm/nn';
 import { z } from 'zod';
 import {
@@ -49,7 +49,7 @@ export interface PixtralConfig {
 
 const schema = z.strictObject({
   hiddenSize: positiveInteger,
-  numLayers: positiveInteger,
+  numLayers: layersSchema,
   numHeads: positiveInteger,
   headSize: positiveInteger.optional(),
   intermediateSize: positiveInteger.optional(),

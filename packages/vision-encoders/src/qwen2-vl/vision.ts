@@ -1,5 +1,5 @@
 import { composeMaps, type NameMap, type NameRule, prefixMap } from '@mmllm/checkpoints';
-import { ConfigError, normal, parseConfig } from '@mmllm/core';
+import { ConfigError, layersSchema, normal, parseConfig } from '@mmllm/core';
 import { type Activation, Attention, LayerNorm, Mlp, ropeFrequencies, TransformerBlock } from '@mmllm/nn';
 import { z } from 'zod';
 import {
@@ -52,7 +52,7 @@ export interface Qwen2VlConfig {
 
 const schema = z.strictObject({
   hiddenSize: positiveInteger,
-  numLayers: positiveInteger,
+  numLayers: layersSchema,
   numHeads: positiveInteger,
   intermediateSize: positiveInteger.optional(),
   activation: activation.default('quick_gelu'),

@@ -1,4 +1,4 @@
-import { ConfigError, type TiledPreprocessing } from '@mmllm/core';
+import { ConfigError, layersSchema, sizeSchema, type TiledPreprocessing } from '@mmllm/core';
 import { ACTIVATIONS, type Activation } from '@mmllm/nn';
 import { z } from 'zod';
 import type { PictureSize } from './layout';
@@ -62,7 +62,7 @@ export interface VisionConfig {
   tiling?: TilingConfig;
 }
 
-export const positiveInteger = z.int().positive();
+export const positiveInteger = sizeSchema;
 export const positiveNumber = z.number().positive();
 export const activation = z.enum(ACTIVATIONS);
 
@@ -92,7 +92,7 @@ export const visionKeys = (defaults: FamilyDefaults) => ({
     .optional(),
   patchSize: positiveInteger,
   hiddenSize: positiveInteger,
-  numLayers: positiveInteger,
+  numLayers: layersSchema,
   numHeads: positiveInteger,
   intermediateSize: positiveInteger.optional(),
   activation: activation.default(defaults.activation),

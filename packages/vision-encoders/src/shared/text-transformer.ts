@@ -1,4 +1,11 @@
-import { ContextLengthError, type Initializer, Module, Parameter, type TokenIds } from '@mmllm/core';
+import {
+  ContextLengthError,
+  type Initializer,
+  layersSchema,
+  Module,
+  Parameter,
+  type TokenIds,
+} from '@mmllm/core';
 import {
   type Activation,
   Embedding,
@@ -31,7 +38,7 @@ export const textKeys = (defaults: { activation: Activation; layerNormEps: numbe
   vocabSize: positiveInteger,
   maxLength: positiveInteger,
   hiddenSize: positiveInteger,
-  numLayers: positiveInteger,
+  numLayers: layersSchema,
   numHeads: positiveInteger,
   intermediateSize: positiveInteger.optional(),
   activation: activation.default(defaults.activation),

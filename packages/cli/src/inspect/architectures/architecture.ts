@@ -40,8 +40,6 @@ export function towerAlone(encoder: ImageEncoder): Architecture {
   return { model: encoder, components: head, picture };
 }
 
-const nested = z.looseObject({ model_type: z.string() });
-
 /**
  * What a whole model says of one of its parts.
  * @param usual the part's `model_type` where it says none
@@ -53,9 +51,10 @@ export function partOf<T>(
   readers: Readonly<Record<string, T>>,
   usual: string,
 ): [T, Json] {
-  const part = parseConfig(`config.json ${key}`, nested, { model_type: usual, ...(json[key] as object) });
-  const reader = readers[part.model_type];
-  if (reader) return [reader, part];
+  const schema = z.looseObject({ model_type: z.string().max(100).default(usual) });
+  // Whether it is what the schema takes is what is checked here.
+  const part = parseConfig(`config.json ${key}`, schema, (json[key] ?? {}) as z.input<typeof schema>);
+  if (Object.hasOwn(readers, part.model_type)) return [readers[part.model_type], part];
   throw new ConfigError({
     component: `config.json ${key}.model_type`,
     expected: Object.keys(readers).join(', '),

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/**
+ * The largest size that a configuration may name. Above every published one: vocabularies have up to 2^18 words, the
+ * longest contexts 10 million tokens, the largest pictures 2^24 pixels. Two of them multiply without rounding.
+ */
+export const MAX_SIZE = 2 ** 26;
+
+/** Most layers of a tower or decoder, each of which is built as a module. The deepest published have about 130. */
+export const MAX_LAYERS = 512;
+
+/** A width, length or number of heads. */
+export const sizeSchema = z.int().positive().max(MAX_SIZE);
+
+/** A number of layers. */
+export const layersSchema = z.int().positive().max(MAX_LAYERS);
