@@ -2,6 +2,7 @@ import { type ArchitectureReader, towerAlone } from './architecture';
 import { clipModel, siglipModel } from './contrastive';
 import { decoderComponents, decoders } from './decoders';
 import { llava } from './llava';
+import { mllama } from './mllama';
 import { towers } from './towers';
 
 /** Every known `model_type`. */
@@ -18,4 +19,5 @@ export const architectures: Readonly<Record<string, ArchitectureReader>> = {
   clip: clipModel,
   siglip: siglipModel,
   llava,
+  mllama,
 };
