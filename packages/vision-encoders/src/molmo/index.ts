@@ -19,8 +19,8 @@ function build(config: MolmoConfig): MolmoVision {
  * The image tower of Molmo (Deitke et al. 2024, arXiv:2409.17146): CLIP's, cut after the layers that are read, on a
  * small view of the whole picture and overlapping crops of a larger one.
  *
- * `coverage` of the batch says which patches are padding. The published processor is off by one there: its masks begin
- * with the crop after the whole view and end in −1. Whoever makes a batch for published weights does the same.
+ * `coverage` of the batch says which patches are padding. Molmo's own processor is off by one there, in training too: a
+ * view has the mask of the next one, and the last has −1. The tower takes what the batch says.
  *
  * @throws ConfigError for an unknown key or value.
  */
