@@ -144,5 +144,5 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((produc
 /** float32[…, D] as rows of D. */
 export function rowsOf({ shape }: tf.TensorInfo): { rows: number; width: number } {
   const width = shape.at(-1) ?? 1;
-  return { rows: width === 0 ? 0 : sizeOf(shape) / width, width };
+  return { rows: sizeOf(shape.slice(0, -1)), width };
 }
