@@ -188,7 +188,7 @@ function newState({ malloc }: Heap, kernels: Exports): number {
 }
 
 /**
- * The allocator of a wasm backend. An address above 2 GB comes as a negative number.
+ * The memory and the allocator of a wasm backend.
  *
  * @throws {Error} if the backend does not show its memory.
  */
