@@ -19,4 +19,4 @@ export { rope } from './rope';
 export { columnSums, gatherRows, scatterRows } from './rows';
 export { attach, initialize, STATE_SIZE } from './state';
 export { sumOfSquares, sumOfSquaresScratch } from './sum-of-squares';
-export { awaitJob, forgetSleepers, joinJob, setThreads, splitFrom } from './threads';
+export { awaitJob, joinJob, setThreads, splitFrom } from './threads';

@@ -5,7 +5,10 @@ import { attachThreads, clearThreads, THREADS_SIZE } from './threads';
 /** Bytes of it. */
 export const STATE_SIZE: i32 = <i32>(THREADS_SIZE + CONSTANTS_SIZE);
 
-/** Fills the memory at `state`, which stays the module's. To be called once, by the main thread, before anything else. */
+/**
+ * Fills the memory at `state`, which stays the module's. To be called by the main thread, before anything else, and
+ * again before each pool of threads.
+ */
 export function initialize(state: usize): void {
   attach(state);
   fillConstants();

@@ -46,11 +46,6 @@ export function setThreads(count: i32): void {
   store<i32>(block + THREADS, count);
 }
 
-/** To be called before a new pool starts: helpers of the last one that slept will never wake. */
-export function forgetSleepers(): void {
-  store<i32>(block + SLEEPING, 0);
-}
-
 /** For tests, which split small work. */
 export function splitFrom(work: f64): void {
   smallWork = work;

@@ -1,7 +1,7 @@
 import { BackendError } from '@mmllm/core';
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
-import { afterEach, describe, expect, inject, it } from 'vitest';
+import { afterEach, describe, expect, inject, it, vi } from 'vitest';
 import {
   BACKEND_NAMES,
   type BackendReport,
@@ -81,6 +81,30 @@ describe('startBackend in Node', () => {
     ]);
     expect(reports.map(({ backend }) => backend)).toEqual(['cpu', 'wasm', 'cpu']);
     expect(tf.getBackend()).toBe('cpu');
+  });
+
+  it('keeps the threads that it has when it is asked for none', async () => {
+    for (const [threads, device] of [
+      [1, 'SIMD, 1 thread'],
+      [undefined, 'SIMD, 1 thread'],
+      [3, 'SIMD, 3 threads'],
+      [undefined, 'SIMD, 3 threads'],
+    ] as const) {
+      expect(await startBackend({ backend: 'wasm', ...(threads && { threads }) })).toMatchObject({ device });
+    }
+  });
+
+  it('stops the others at the next try if one does not stop', async () => {
+    await startBackend({ backend: 'cpu' });
+    vi.spyOn(tf.backend(), 'dispose').mockImplementation(() => {
+      throw new Error('no');
+    });
+    await startBackend({ backend: 'wasm' });
+    await expect(stopBackend()).rejects.toThrow('no');
+    await stopBackend();
+    expect(tf.findBackendFactory('wasm')).toBeFalsy();
+    vi.restoreAllMocks();
+    tf.removeBackend('cpu');
   });
 
   it('starts again after a stop, which leaves no trace', async () => {

@@ -61,7 +61,9 @@ const OPEN: Record<BackendName, OpenBackend> = {
 interface Running {
   report: BackendReport;
   software: boolean;
-  pool?: ThreadPool;
+  /** Threads that our kernels on wasm were last given, and those of them that helpers are. */
+  threads?: number;
+  pool?: ThreadPool | undefined;
   stop: () => void;
 }
 
@@ -103,11 +105,12 @@ export const startBackend = (options: StartOptions = {}): Promise<BackendReport>
  */
 export const stopBackend = (): Promise<void> =>
   inTurn(async () => {
-    for (const { stop, pool } of running.values()) {
+    for (const [name, { stop, pool }] of running) {
+      // First, so that one that does not stop is not in the way of the next call.
+      running.delete(name);
       pool?.stop();
       stop();
     }
-    running.clear();
   });
 
 /**
@@ -214,9 +217,12 @@ async function start(
 /** Gives the wasm backend as many threads as are wanted; asked for nothing, it keeps those that it has. */
 function setPool(entry: Running, wanted: number | undefined): void {
   if (!hasSimd()) return;
-  if (entry.pool && (wanted === undefined || wanted === entry.pool.count)) return;
+  const threads = wanted ?? entry.threads ?? threadCount();
+  if (threads === entry.threads) return;
   entry.pool?.stop();
-  entry.pool = startPool(tf.backend() as BackendWasm, threadCount(wanted));
+  Object.assign(entry, { pool: undefined, threads: 1 });
+  entry.pool = startPool(tf.backend() as BackendWasm, threads);
+  entry.threads = threads;
   const count = entry.pool?.count ?? 1;
   entry.report = { ...entry.report, device: `SIMD, ${count === 1 ? '1 thread' : `${count} threads`}` };
 }

@@ -55,6 +55,18 @@ it('goes to fresh memory once where a clone is held, and then on in place', asyn
   tf.dispose([all, clone]);
 });
 
+it('leaves a clone as it is whose data comes from another backend', async () => {
+  await tf.setBackend('cpu');
+  const all = variables();
+  const clone = tf.clone(all[0]!);
+  const values = (await clone.data()).slice();
+  await tf.setBackend('wasm');
+  step(all, 1);
+  expect(await clone.data()).toEqual(values);
+  expect(await all[0]!.data()).not.toEqual(values);
+  tf.dispose([all, clone]);
+});
+
 const dataId = (tensor: tf.Tensor) => tensor.dataId;
 const address = (tensor: tf.Tensor) => wasm().getMemoryOffset(tensor.dataId);
 

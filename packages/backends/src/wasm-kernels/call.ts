@@ -101,13 +101,14 @@ function servicesOf(wasm: BackendWasm, kernelName: string): Services {
       const { memoryOffset } = wasm.dataIdMap.get(dataId);
       return packedWeights(wasm, kernels).find({ ...side, dataId, address: memoryOffset }, rows);
     },
-    output: (shape, dtype = 'float32') => wasm.makeOutput([...shape], dtype),
+    output: (shape, dtype = 'float32') => newTensor(wasm, component, shape, dtype),
     bytes: (tensor) => {
       const { buffer, byteOffset, byteLength } = wasm.typedArrayFromHeap(tensor);
       return new Uint8Array(buffer, byteOffset, byteLength);
     },
     overwrite: ({ dataId, shape, dtype }) => {
-      if (wasm.refCount(dataId) > 1) return wasm.makeOutput([...shape], dtype);
+      // Not `refCount`, which counts no holder of data that still lies on another backend.
+      if (wasm.dataIdMap.get(dataId).refCount > 1) return newTensor(wasm, component, shape, dtype);
       wasm.incRef(dataId);
       markChanged(wasm, dataId);
       return { dataId, shape, dtype };
@@ -121,10 +122,27 @@ function servicesOf(wasm: BackendWasm, kernelName: string): Services {
   };
 }
 
+/** tfjs goes on at address 0 where the memory is full, among what its module keeps there. */
+function newTensor(
+  wasm: BackendWasm,
+  component: string,
+  shape: readonly number[],
+  dtype: tf.DataType,
+): tf.TensorInfo {
+  const info = wasm.makeOutput([...shape], dtype);
+  if (wasm.dataIdMap.get(info.dataId).memoryOffset !== 0) return info;
+  wasm.disposeData(info.dataId);
+  throw new BackendError({
+    component,
+    expected: `memory for a tensor of [${shape.join(', ')}]`,
+    actual: 'the memory is full',
+  });
+}
+
 export const sizeOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
 /** float32[…, D] as rows of D. */
 export function rowsOf({ shape }: tf.TensorInfo): { rows: number; width: number } {
   const width = shape.at(-1) ?? 1;
-  return { rows: width === 0 ? 0 : sizeOf(shape) / width, width };
+  return { rows: sizeOf(shape.slice(0, -1)), width };
 }

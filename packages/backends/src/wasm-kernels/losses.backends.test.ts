@@ -82,6 +82,11 @@ describe('mmllm/LogSumExp and mmllm/LogSumExpGrad on wasm', () => {
     expect(out).toEqual({ shape: [0], data: new Float32Array() });
     expect(dx).toEqual({ shape: [0, 3], data: new Float32Array() });
   });
+
+  it('take rows of nothing', async () => {
+    const [out] = await outputsOn('wasm', op, [randomHost([3, 0], 1)]);
+    expect([...out!.data]).toEqual([-Infinity, -Infinity, -Infinity]);
+  });
 });
 
 describe('mmllm/CrossEntropy and mmllm/CrossEntropyGrad on wasm', () => {

@@ -100,6 +100,27 @@ it('refuses what is not float32', async () => {
   tf.dispose([a, b]);
 });
 
+it('says so where the memory is full, and leaves nothing behind', async () => {
+  await tf.setBackend('wasm');
+  const x = upload(randomHost([9, 5], 1));
+  // The scratch memory is there already.
+  product(x, tf.transpose(x)).dispose();
+  const module = wasm().wasm as typeof BackendWasm.prototype.wasm & { _malloc(bytes: number): number };
+  const malloc = module._malloc;
+  const y = tf.transpose(x);
+  const before = wasm().numDataIds();
+  module._malloc = () => 0;
+  try {
+    expect(() => product(x, y)).toThrow(
+      'mmllm/MatMul on wasm: expected memory for a tensor of [9, 9], got the memory is full',
+    );
+  } finally {
+    module._malloc = malloc;
+  }
+  expect(wasm().numDataIds()).toBe(before);
+  tf.dispose([x, y]);
+});
+
 const product = (...[a, b]: tf.Tensor[]) => matmul(a!, b!);
 
 async function runAll(a: Host, b: Host): Promise<Host[]> {

@@ -1,14 +1,13 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { plainModule, relaxedModule } from './generated/modules';
 import type { ActivationExports, LossExports, NormExports, RowExports } from './row-exports';
-import { type SharedModule, startThreads, type ThreadPool } from './thread-pool';
+import { startThreads, type ThreadPool } from './thread-pool';
 
 /** What `assembly/index.ts` exports. Addresses are bytes in the memory of tfjs; flags are 0 or 1. */
 export interface Exports extends ActivationExports, NormExports, RowExports, LossExports {
   STATE_SIZE: WebAssembly.Global;
   initialize(state: number): void;
   setThreads(count: number): void;
-  forgetSleepers(): void;
   splitFrom(work: number): void;
   adamw(
     parameter: number,
@@ -119,10 +118,10 @@ export const hasSimd = (): boolean => WebAssembly.validate(fromBase64(plainModul
 /** Which of the two modules to use; `relaxed` only where the engine has it. */
 export type Variant = 'plain' | 'relaxed';
 
-/** Our module in one memory, and what a helper thread needs to join it. */
+/** Our module in one memory, and what helper threads make theirs of. */
 interface Instance {
   readonly kernels: Exports;
-  readonly shared: SharedModule;
+  readonly module: WebAssembly.Module;
 }
 
 const instances = new WeakMap<WebAssembly.Memory, Map<Variant, Instance>>();
@@ -143,10 +142,12 @@ export const sideModule = (backend: BackendWasm, variant: Variant = bestVariant(
  * @returns undefined where it is not.
  */
 export function startPool(backend: BackendWasm, count: number): ThreadPool | undefined {
-  const { kernels, shared } = instanceIn(backend, bestVariant());
-  if (count === 1 || !isShared(shared.memory)) return undefined;
-  kernels.forgetSleepers();
-  const pool = startThreads(shared, count);
+  const { kernels, module } = instanceIn(backend, bestVariant());
+  const heap = heapOf(backend);
+  if (count === 1 || !isShared(heap.memory)) return undefined;
+  // Of its own, since helpers of a pool that was stopped may take a while to end.
+  const state = newState(heap, kernels);
+  const pool = startThreads({ module, memory: heap.memory, state }, count);
   kernels.setThreads(count);
   return {
     count,
@@ -166,21 +167,28 @@ function instanceIn(backend: BackendWasm, variant: Variant): Instance {
   return instance;
 }
 
-function instantiate({ memory, malloc }: Heap, variant: Variant): Instance {
+function instantiate(heap: Heap, variant: Variant): Instance {
+  const { memory } = heap;
   const bytes = fromBase64(variant === 'relaxed' ? relaxedModule : plainModule);
   if (isShared(memory)) declareShared(bytes);
   const module = new WebAssembly.Module(bytes);
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   // The functions of `assembly/index.ts`, which a test calls one by one.
   const kernels = exports as unknown as Exports;
-  // Lives as long as the memory.
+  newState(heap, kernels);
+  return { kernels, module };
+}
+
+/** Gives the main thread's module another state, which lives as long as the memory; it is less than a kilobyte. */
+function newState({ malloc }: Heap, kernels: Exports): number {
   const state = malloc(kernels.STATE_SIZE.value);
+  if (state === 0) throw new Error('the memory is full');
   kernels.initialize(state);
-  return { kernels, shared: { module, memory, state } };
+  return state;
 }
 
 /**
- * The allocator of a wasm backend. An address above 2 GB comes as a negative number.
+ * The memory and the allocator of a wasm backend.
  *
  * @throws {Error} if the backend does not show its memory.
  */

@@ -78,5 +78,5 @@ export const sizeOf = (shape: readonly number[]): number => shape.reduce((produc
 /** Rows and width of a tensor that is looked at along its last axis. */
 export function rowsOf({ shape }: TensorInfo): { rows: number; width: number } {
   const width = shape.at(-1) ?? 1;
-  return { rows: width === 0 ? 0 : sizeOf(shape) / width, width };
+  return { rows: sizeOf(shape.slice(0, -1)), width };
 }
