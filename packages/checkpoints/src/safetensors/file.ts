@@ -1,6 +1,6 @@
 import { CheckpointError } from '@mmllm/core';
 import { nearest } from '../nearest';
-import { type ByteSource, type ReadOptions, readExactly } from '../source';
+import { type ByteSource, checkRange, type ReadIntoOptions, type ReadOptions, readExactly } from '../source';
 import type { TensorData } from './dtype';
 import { readHeader, type SafetensorsHeader, type TensorSpan } from './header';
 import { quote } from './json';
@@ -24,18 +24,30 @@ export class SafetensorsFile implements SafetensorsHeader {
    * @throws CheckpointError for an unknown name or a file that became shorter.
    */
   async read(name: string, options?: ReadOptions): Promise<TensorData> {
+    const { dtype, shape, start, end } = this.#span(name);
+    return { dtype, shape, data: await readExactly(this.#source, start, end, options) };
+  }
+
+  /**
+   * Reads bytes `start` to `end` (exclusive) of a tensor. They may be a view of the source's memory or of `into`.
+   * @throws CheckpointError as `read`, and for bytes that the tensor does not have.
+   */
+  async readRange(name: string, start: number, end: number, options?: ReadIntoOptions): Promise<Uint8Array> {
+    const span = this.#span(name);
+    checkRange({ name: `${this.name} ${quote(name)}`, size: span.end - span.start }, start, end);
+    return readExactly(this.#source, span.start + start, span.start + end, options);
+  }
+
+  #span(name: string): TensorSpan {
     const span = this.tensors.get(name);
-    if (!span) {
-      const near = nearest(name, this.tensors.keys());
-      throw new CheckpointError({
-        component: this.name,
-        expected: 'the name of a tensor in the file',
-        actual: quote(name),
-        hint: near && `Did you mean ${quote(near)}?`,
-      });
-    }
-    const data = await readExactly(this.#source, span.start, span.end, options);
-    return { dtype: span.dtype, shape: span.shape, data };
+    if (span) return span;
+    const near = nearest(name, this.tensors.keys());
+    throw new CheckpointError({
+      component: this.name,
+      expected: 'the name of a tensor in the file',
+      actual: quote(name),
+      hint: near && `Did you mean ${quote(near)}?`,
+    });
   }
 
   async close(): Promise<void> {

@@ -1,3 +1,5 @@
+import { turnRows } from '@mmllm/core';
+
 /** How the file arranges the values of a parameter, when not as we do. */
 export type RuleLayout =
   | { readonly layout?: undefined }
@@ -54,24 +56,29 @@ export function shapeToTheirs(rule: RuleLayout, ours: readonly number[]): number
   }
 }
 
-/** Rearranges file values of shape `theirs` into ours. The result may be `values` itself. */
-export function valuesToOurs(
+/** Whether the rows of the file are our columns. */
+export const isTurned = (rule: RuleLayout): boolean =>
+  rule.layout === 'linear' || rule.layout === 'conv-linear';
+
+/**
+ * Rearranges whole rows of a file tensor, along its first axis of shape `theirs`, each within itself: what is left is to
+ * turn them where `isTurned` says so. The result may be `rows` itself.
+ */
+export function rowsToOurs<T extends Float32Array | Uint16Array>(
   rule: RuleLayout,
-  values: Float32Array,
+  rows: T,
   theirs: readonly number[],
-): Float32Array {
-  const [outputs = 1, inputs = 1] = theirs;
-  if (rule.layout === 'linear') return transpose(values, outputs, inputs);
-  if (rule.layout !== 'conv-linear') return values;
+): T {
+  if (rule.layout !== 'conv-linear') return rows;
+  const [, channels = 1] = theirs;
   const cells = product(rule.kernel);
-  // [out, in, cell] to [out, cell, in] to [(cell, in), out]
-  const channelsLast = new Float32Array(values.length);
-  for (let output = 0; output < outputs; output++) {
-    const start = output * inputs * cells;
-    const block = values.subarray(start, start + inputs * cells);
-    channelsLast.set(transpose(block, inputs, cells), start);
+  // [channel, cell] to [cell, channel]
+  const channelsLast = rows.slice() as T;
+  for (let start = 0; start < rows.length; start += channels * cells) {
+    const [row, into] = [rows, channelsLast].map((all) => all.subarray(start, start + channels * cells) as T);
+    turnRows(row!, cells, { into: into!, height: channels });
   }
-  return transpose(channelsLast, outputs, cells * inputs);
+  return channelsLast;
 }
 
 /** Rearranges our values into the file's shape `theirs`. The result may be `values` itself. */
@@ -92,23 +99,10 @@ export function valuesToTheirs(
   return result;
 }
 
-/** Side of the square blocks that are transposed at a time, so that reads and writes both stay in the cache. */
-const BLOCK = 32;
-
 /** `[rows, columns]` to `[columns, rows]`. */
 export function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
   const result = new Float32Array(values.length);
-  for (let top = 0; top < rows; top += BLOCK) {
-    const bottom = Math.min(top + BLOCK, rows);
-    for (let left = 0; left < columns; left += BLOCK) {
-      const right = Math.min(left + BLOCK, columns);
-      for (let row = top; row < bottom; row++) {
-        for (let column = left; column < right; column++) {
-          result[column * rows + row] = values[row * columns + column]!;
-        }
-      }
-    }
-  }
+  turnRows(values, columns, { into: result, height: rows });
   return result;
 }
 
