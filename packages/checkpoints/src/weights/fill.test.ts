@@ -9,11 +9,11 @@ import { hasFloat32, toFloat32 } from '../safetensors/widen';
 import { type ByteSource, bufferSource, type ReadIntoOptions } from '../source';
 import { type Filling, fillParameters } from './fill';
 import { hostModule } from './host-module';
-import { shapeToOurs } from './layout';
+import { type RuleLayout, shapeToOurs } from './layout';
 import type { NameRule } from './name-map';
 import { safetensorsWeights, type WeightSource } from './source';
 
-type Rule = Omit<NameRule, 'ours' | 'theirs'>;
+type Rule = RuleLayout & Pick<NameRule, 'rows'>;
 
 const product = (shape: readonly number[]) => shape.reduce((a, b) => a * b, 1);
 
@@ -33,9 +33,8 @@ function expectedOf(values: Float32Array, shape: readonly number[], rule: Rule):
   const [start, end] = rule.rows ?? [0, shape[0] ?? 1];
   const cut = values.slice(start * width, end * width);
   const outputs = end - start;
-  const { layout, kernel } = rule as { layout?: string; kernel?: number[] };
-  if (layout !== 'linear' && layout !== 'conv-linear') return cut;
-  const cells = product(kernel ?? []);
+  if (rule.layout !== 'linear' && rule.layout !== 'conv-linear') return cut;
+  const cells = rule.layout === 'linear' ? 1 : product(rule.kernel);
   const channels = width / cells;
   const ours = new Float32Array(cut.length);
   for (let o = 0; o < outputs; o++)
