@@ -201,7 +201,7 @@ describe('fillParameters', () => {
 
     it('stops between two pieces, and a parameter that is not complete keeps its values', async () => {
       const module = new Pair();
-      module.initialize(1);
+      module.initialize({ seed: 1 });
       const before = tf.memory().numTensors;
       const controller = new AbortController();
       const parts: string[] = [];
