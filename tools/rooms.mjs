@@ -20,6 +20,20 @@ export const rooms = {
   'fusion-unified': ['core', 'nn'],
   'fusion-cross-attn': ['core', 'nn', 'fusion-unified'],
   trainer: ['core', 'nn', 'checkpoints', 'processors'],
+  cli: [
+    'core',
+    'conformance',
+    'nn',
+    'backends',
+    'checkpoints',
+    'processors',
+    'vision-encoders',
+    'projectors',
+    'decoders',
+    'fusion-unified',
+    'fusion-cross-attn',
+    'trainer',
+  ],
 };
 
 const importPattern = /(?:from\s+|import\s*\(\s*|import\s+)['"](@mmllm\/[^'"/]+|\.{1,2}\/[^'"]*)['"/]/g;

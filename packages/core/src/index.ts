@@ -1,7 +1,7 @@
 export { type ComposeOptions, composeModel, type TextParts, type VisionLanguageParts } from './compose';
 export { parseConfig } from './config';
 export * from './contracts';
-export { formatTable } from './describe';
+export { formatTable, type PictureTokens, tokensOfPicture } from './describe';
 export * from './errors';
 export type { Answer, GenerationStream } from './generation';
 export * from './held-weight';

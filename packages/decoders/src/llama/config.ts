@@ -1,5 +1,7 @@
 import { parseConfig } from '@mmllm/core';
+import type { RopeScaling } from '@mmllm/nn';
 import { z } from 'zod';
+import { huggingFaceRope, ropeFromHuggingFace, ropeScalingSchema } from '../shared/rope-config';
 
 const size = z.int().positive();
 
@@ -12,9 +14,11 @@ export const llamaSchema = z.strictObject({
   headSize: size.optional(),
   intermediateSize: size.optional(),
   ropeTheta: z.number().positive().default(10_000),
+  ropeScaling: ropeScalingSchema.optional(),
   rmsNormEps: z.number().positive().default(1e-6),
   maxLength: size.default(2048),
   tieWordEmbeddings: z.boolean().default(false),
+  numExtraEmbeddings: z.int().nonnegative().default(0),
   attentionBias: z.boolean().default(false),
   mlpBias: z.boolean().default(false),
   initializerRange: z.number().nonnegative().default(0.02),
@@ -34,12 +38,16 @@ export interface LlamaConfig {
   readonly intermediateSize?: number;
   /** Base of the rotation's wavelengths. Default 10 000. */
   readonly ropeTheta?: number;
+  /** How its frequencies are stretched beyond the length of the first training. Default: not at all. */
+  readonly ropeScaling?: RopeScaling;
   /** Default 1e-6. */
   readonly rmsNormEps?: number;
   /** Longest sequence, prompt and answer together. Default 2048. */
   readonly maxLength?: number;
   /** The table of the embedding is the head as well. Default false. */
   readonly tieWordEmbeddings?: boolean;
+  /** Rows of the embedding beyond the vocabulary, for tokens that are never predicted: Llama 3.2 Vision has 8. Default 0. */
+  readonly numExtraEmbeddings?: number;
   /** Biases of the four linear layers of attention. Default false. */
   readonly attentionBias?: boolean;
   /** Biases of the three linear layers of the MLP. Default false. */
@@ -66,16 +74,8 @@ const huggingFaceSchema = z.object({
   mlp_bias: z.boolean().default(false),
   initializer_range: z.number().nonnegative().default(0.02),
   hidden_act: z.literal('silu').default('silu'),
-  rope_theta: z.number().positive().nullish(),
-  rope_parameters: rope(),
-  rope_scaling: rope(),
+  ...huggingFaceRope,
 });
-
-/** `rope_parameters` since transformers 5, `rope_scaling` before; its kind was once called `type`. */
-function rope() {
-  const kind = z.literal('default').optional();
-  return z.object({ rope_type: kind, type: kind, rope_theta: z.number().positive().optional() }).nullish();
-}
 
 /**
  * Reads the `config.json` of a Llama of transformers, or the `text_config` of a larger model's.
@@ -91,7 +91,7 @@ export function llamaConfigFromHuggingFace(json: Readonly<Record<string, unknown
     numKeyValueHeads: config.num_key_value_heads ?? undefined,
     headSize: config.head_dim ?? undefined,
     intermediateSize: config.intermediate_size,
-    ropeTheta: config.rope_parameters?.rope_theta ?? config.rope_theta ?? undefined,
+    ...ropeFromHuggingFace(config),
     rmsNormEps: config.rms_norm_eps,
     maxLength: config.max_position_embeddings,
     tieWordEmbeddings: config.tie_word_embeddings,

@@ -21,6 +21,13 @@ function build(config: LlamaConfig): Decoder {
       actual: `${headSize}`,
     });
   }
+  if (parsed.tieWordEmbeddings && parsed.numExtraEmbeddings > 0) {
+    throw new ConfigError({
+      component: 'llama.numExtraEmbeddings',
+      expected: '0 where the embedding is the head as well',
+      actual: `${parsed.numExtraEmbeddings}`,
+    });
+  }
   const initializer = normal(parsed.initializerRange);
   const norm = () => new RmsNorm(hiddenSize, { eps: rmsNormEps });
   const block = () =>
@@ -50,7 +57,7 @@ function build(config: LlamaConfig): Decoder {
     vocabSize,
     maxLength,
     embedTokens: new Embedding(
-      vocabSize,
+      vocabSize + parsed.numExtraEmbeddings,
       hiddenSize,
       normal(parsed.embeddingRange ?? parsed.initializerRange),
     ),
@@ -59,7 +66,7 @@ function build(config: LlamaConfig): Decoder {
     head: parsed.tieWordEmbeddings
       ? undefined
       : new Linear(hiddenSize, vocabSize, { bias: false, initializer }),
-    rotary: { dim: headSize, theta: parsed.ropeTheta },
+    rotary: { dim: headSize, theta: parsed.ropeTheta, scaling: parsed.ropeScaling },
   });
 }
 

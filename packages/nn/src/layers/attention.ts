@@ -38,8 +38,10 @@ export interface AttentionOptions {
   /** Biases of query, key and value; and of the output. Default true both. */
   qkvBias?: boolean;
   outBias?: boolean;
-  /** A norm over each head of queries and keys. */
+  /** A norm over each head of queries and keys … */
   headNorm?: (headSize: number) => Norm;
+  /** … or over all their channels, before they become heads (InternViT). */
+  channelNorm?: (channels: number) => Norm;
   initializer?: Initializer;
 }
 
@@ -59,6 +61,7 @@ export class Attention extends Module {
   readonly outProj: Linear;
   readonly qNorm?: Norm;
   readonly kNorm?: Norm;
+  private readonly normsHeads: boolean;
   private readonly heads: { numHeads: number; numKeyValueHeads: number; headSize: number };
 
   /** @throws ConfigError if the heads do not divide. */
@@ -71,6 +74,7 @@ export class Attention extends Module {
     qkvBias = true,
     outBias = true,
     headNorm,
+    channelNorm,
     initializer,
   }: AttentionOptions) {
     super();
@@ -86,8 +90,9 @@ export class Attention extends Module {
     this.kProj = new Linear(sourceSize, numKeyValueHeads * headSize, { bias: qkvBias, initializer });
     this.vProj = new Linear(sourceSize, numKeyValueHeads * headSize, { bias: qkvBias, initializer });
     this.outProj = new Linear(numHeads * headSize, hiddenSize, { bias: outBias, initializer });
-    this.qNorm = headNorm?.(headSize);
-    this.kNorm = headNorm?.(headSize);
+    this.qNorm = headNorm?.(headSize) ?? channelNorm?.(numHeads * headSize);
+    this.kNorm = headNorm?.(headSize) ?? channelNorm?.(numKeyValueHeads * headSize);
+    this.normsHeads = headNorm !== undefined;
   }
 
   /** Self-attention: float32[B, T, hiddenSize] to the same shape. */
@@ -117,6 +122,7 @@ export class Attention extends Module {
 
   private normed(x: tf.Tensor3D, norm: Norm | undefined): tf.Tensor3D {
     if (!norm) return x;
+    if (!this.normsHeads) return norm.forward(x);
     return tf.reshape(norm.forward(tf.reshape(x, [-1, this.heads.headSize])), x.shape);
   }
 }

@@ -114,7 +114,7 @@ describe.each(cases)('CLIP, case %s', (variant) => {
     await loadWeights(encoder, golden.weights, clip.checkpoint.names(config));
     // Any use of the block would now throw.
     encoder.layers[config.numLayers - 1].dispose();
-    encoder.postNorm.dispose();
+    encoder.postNorm?.dispose();
     const batch = golden.images('in.pixels');
     const { features, images } = encoder.encode(batch);
     const { shape, data } = golden.tensor(`out.hidden.${config.numLayers - 1}`);

@@ -1,5 +1,5 @@
 import { composeMaps, type NameMap, prefixMap } from '@mmllm/checkpoints';
-import { type Normalisation, normal, parseConfig } from '@mmllm/core';
+import { normal, parseConfig } from '@mmllm/core';
 import { z } from 'zod';
 import {
   huggingFaceVision,
@@ -15,7 +15,7 @@ import {
   type VisionConfig,
 } from '../shared/config';
 import { besidesVision, visionPrefixes, visionTowerNames } from '../shared/names';
-import { preprocessingFor } from '../shared/preprocessing';
+import { clipPixels, preprocessingFor } from '../shared/preprocessing';
 import { VisionTransformer } from '../shared/vision-transformer';
 
 export interface ClipConfig extends VisionConfig {
@@ -38,12 +38,6 @@ const schema = z.strictObject({
   initializerRange: positiveNumber.default(0.02),
 });
 
-const pixels: Normalisation = {
-  rescale: 1 / 255,
-  mean: [0.48145466, 0.4578275, 0.40821073],
-  std: [0.26862954, 0.26130258, 0.27577711],
-};
-
 const huggingFace = huggingFaceVision({ patchSize: 32, activation: 'quick_gelu', layerNormEps: 1e-5 });
 
 const checkpoint: TowerCheckpoint<ClipConfig> = {
@@ -58,7 +52,7 @@ function build(config: ClipConfig): VisionTransformer {
   const { hiddenSize } = resolved;
   return new VisionTransformer(resolved, {
     name: 'clip',
-    preprocessing: preprocessingFor(resolved, { ...pixels, fit: 'crop', resample: 'bicubic' }),
+    preprocessing: preprocessingFor(resolved, { ...clipPixels, fit: 'crop', resample: 'bicubic' }),
     initializers: {
       patchEmbedding: normal(initializerRange),
       positionEmbedding: normal(initializerRange),

@@ -1,3 +1,4 @@
+import type { Parameter } from '@mmllm/core';
 import type { TransformerBlock } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 
@@ -7,13 +8,17 @@ import * as tf from '@tensorflow/tfjs-core';
  * a contrastive step.
  */
 export function forwardFirst(block: TransformerBlock, x: tf.Tensor3D): tf.Tensor3D {
-  const { attentionNorm, selfAttention, mlpNorm, mlp } = block;
+  const { attentionNorm, selfAttention, mlpNorm, mlp, attentionScale, mlpScale } = block;
   const normed = attentionNorm.forward(x);
   const mixed = selfAttention.attend(first(normed), selfAttention.keyValues(normed), {
     rule: { causal: false },
   });
-  const attended: tf.Tensor3D = tf.add(first(x), mixed);
-  return tf.add(attended, mlp.forward(mlpNorm.forward(attended)));
+  const attended: tf.Tensor3D = tf.add(first(x), scaled(mixed, attentionScale));
+  return tf.add(attended, scaled(mlp.forward(mlpNorm.forward(attended)), mlpScale));
+}
+
+function scaled(x: tf.Tensor3D, scale: Parameter | undefined): tf.Tensor3D {
+  return scale ? tf.mul(x, scale.value) : x;
 }
 
 function first(x: tf.Tensor3D): tf.Tensor3D {

@@ -1,4 +1,5 @@
 import {
+  type DenseImages,
   type ImageBatch,
   type ImageTokens,
   type ImageView,
@@ -51,4 +52,23 @@ export function densePixels(batch: ImageBatch, { height, width }: PictureSize, c
     expected: `dense pixels float32[${expected.join(', ')}]`,
     actual: `${batch.kind} [${shape.join(', ')}]`,
   });
+}
+
+/**
+ * A batch of pixels whose views all have one size, whichever.
+ * @throws ShapeError if the batch is packed, or its pictures say otherwise.
+ */
+export function pixelsOfOneSize(batch: ImageBatch, component: string): DenseImages {
+  const views = batch.images.flatMap((image) => image.views);
+  const [first = { height: 0, width: 0 }] = views;
+  const other = views.find(({ height, width }) => height !== first.height || width !== first.width);
+  if (other) {
+    throw new ShapeError({
+      component,
+      expected: `views of one size, ${first.height}×${first.width} pixels`,
+      actual: `${other.height}×${other.width}`,
+    });
+  }
+  densePixels(batch, first, component);
+  return batch as DenseImages;
 }

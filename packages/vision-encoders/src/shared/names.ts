@@ -83,6 +83,9 @@ export const besidesVision: NameMap = {
     'logit_bias',
     'multi_modal_projector.**',
     'language_model.**',
+    'model.multi_modal_projector.**',
+    'model.language_model.**',
+    'lm_head.*',
   ],
 };
 

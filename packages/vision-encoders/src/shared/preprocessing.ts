@@ -7,6 +7,13 @@ export type PictureRule = Normalisation & Pick<FixedPreprocessing, 'fit' | 'resa
 /** Pixel values to [−1, 1]. */
 export const unitRange: Normalisation = { rescale: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] };
 
+/** The mean and standard deviation of CLIP's training pictures, as OpenAI's code has them. */
+export const clipPixels: Normalisation = {
+  rescale: 1 / 255,
+  mean: [0.48145466, 0.4578275, 0.40821073],
+  std: [0.26862954, 0.26130258, 0.27577711],
+};
+
 /** What a tower wants done to pictures: one view of its size each, or tiles of its size. */
 export function preprocessingFor(
   { inputSize, tiling, normalisation }: Pick<ResolvedVisionConfig, 'inputSize' | 'tiling' | 'normalisation'>,

@@ -61,7 +61,7 @@ describe('features', () => {
   it('are normalised each, if asked for', async () => {
     await check({ layers: [1, -1], norm: true }, (states, { postNorm }) =>
       tf.concat(
-        [states[1], states[3]].map((state) => postNorm.forward(patches(state))),
+        [states[1], states[3]].map((state) => postNorm!.forward(patches(state))),
         2,
       ),
     );

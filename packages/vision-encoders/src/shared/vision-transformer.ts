@@ -15,6 +15,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { forwardFirst } from './class-token';
 import type { ResolvedVisionConfig } from './config';
 import { type BlockInitializers, encoderBlock } from './encoder-block';
+import { statesAt } from './hidden-states';
 import { densePixels, layoutViews } from './layout';
 import { PatchEmbedding } from './patch-embedding';
 import type { PooledImageEncoder } from './pooled-encoder';
@@ -40,6 +41,10 @@ export interface VisionFamily {
   readonly patchBias: boolean;
   /** A norm between the embeddings and the first block. */
   readonly preNorm: boolean;
+  /** A norm after the last block. Default true. */
+  readonly postNorm?: boolean;
+  /** Default: the block that ViT, CLIP and SigLIP share. */
+  readonly block?: () => TransformerBlock;
   /** Default: the class token as it is, or the mean of all tokens. */
   readonly head?: PoolingHead;
 }
@@ -48,7 +53,7 @@ type Config = ResolvedVisionConfig & { features: { classToken?: 'drop' | 'keep' 
 
 /**
  * Vision transformer with norms before attention and MLP (Dosovitskiy et al. 2020, arXiv:2010.11929), in the layouts
- * of ViT, CLIP and SigLIP.
+ * of ViT, CLIP, SigLIP and InternViT.
  */
 export class VisionTransformer extends Module implements PooledImageEncoder {
   readonly specVersion = 'image-encoder/v1';
@@ -62,7 +67,7 @@ export class VisionTransformer extends Module implements PooledImageEncoder {
   readonly positionEmbedding: Parameter;
   readonly preNorm?: LayerNorm;
   readonly layers: readonly TransformerBlock[];
-  readonly postNorm: LayerNorm;
+  readonly postNorm?: LayerNorm;
   readonly head?: PoolingHead;
   private readonly config: Config;
 
@@ -87,8 +92,9 @@ export class VisionTransformer extends Module implements PooledImageEncoder {
       initializer: initializers.positionEmbedding,
     });
     if (family.preNorm) this.preNorm = new LayerNorm(hiddenSize, layerNormEps);
-    this.layers = Array.from({ length: config.numLayers }, () => encoderBlock(config, initializers));
-    this.postNorm = new LayerNorm(hiddenSize, layerNormEps);
+    const block = family.block ?? (() => encoderBlock(config, initializers));
+    this.layers = Array.from({ length: config.numLayers }, block);
+    if (family.postNorm !== false) this.postNorm = new LayerNorm(hiddenSize, layerNormEps);
     this.head = family.head;
   }
 
@@ -122,7 +128,7 @@ export class VisionTransformer extends Module implements PooledImageEncoder {
     const { numLayers } = this.config;
     return tf.tidy(() => {
       const [x] = this.states(pixels, [this.classToken ? numLayers - 1 : numLayers]);
-      const tokens = this.postNorm.forward(this.classToken ? forwardFirst(this.layers[numLayers - 1], x) : x);
+      const tokens = this.normed(this.classToken ? forwardFirst(this.layers[numLayers - 1], x) : x);
       return this.head ? this.head.forward(tokens) : (tf.mean(tokens, 1) as tf.Tensor2D);
     });
   }
@@ -170,19 +176,9 @@ export class VisionTransformer extends Module implements PooledImageEncoder {
     });
   }
 
-  /** The states of the given depths; deeper blocks are not run, other states are freed on the way. */
   private states(pixels: tf.Tensor4D, depths: readonly number[]): tf.Tensor3D[] {
-    const states = new Map<number, tf.Tensor3D>();
-    const deepest = Math.max(...depths);
-    let x = tf.tidy(() => this.embed(pixels));
-    for (let depth = 0; depth < deepest; depth++) {
-      const next = tf.tidy(() => this.layers[depth].forward(x, { rule: { causal: false } }));
-      if (depths.includes(depth)) states.set(depth, x);
-      else x.dispose();
-      x = next;
-    }
-    states.set(deepest, x);
-    return depths.map((depth) => states.get(depth) as tf.Tensor3D);
+    const first = tf.tidy(() => this.embed(pixels));
+    return statesAt(depths, first, (x, i) => this.layers[i].forward(x, { rule: { causal: false } }));
   }
 
   private embed(pixels: tf.Tensor4D): tf.Tensor3D {
@@ -221,6 +217,10 @@ export class VisionTransformer extends Module implements PooledImageEncoder {
     const { norm, classToken } = this.config.features;
     const drop = this.classToken && classToken !== 'keep';
     const tokens = drop ? tf.slice3d(state, [0, 1, 0], [-1, -1, -1]) : state;
-    return norm ? this.postNorm.forward(tokens) : tokens;
+    return norm ? this.normed(tokens) : tokens;
+  }
+
+  private normed(x: tf.Tensor3D): tf.Tensor3D {
+    return this.postNorm ? this.postNorm.forward(x) : x;
   }
 }

@@ -10,6 +10,7 @@ import {
 import { resolveVision, type VisionConfig, visionKeys } from '../shared/config';
 import { lecunNormal, xavierUniform } from '../shared/initializers';
 import { besidesVision, linearNames, normNames, visionPrefixes, visionTowerNames } from '../shared/names';
+import { packedAttentionNames } from '../shared/packed-attention-names';
 import { preprocessingFor, unitRange } from '../shared/preprocessing';
 import { VisionTransformer } from '../shared/vision-transformer';
 import { AttentionPoolingHead } from './pooling-head';
@@ -45,18 +46,9 @@ const huggingFace = huggingFaceVision({
 
 /** The head packs query, key and value into one projection, as `torch.nn.MultiheadAttention` does. */
 function headNames(hiddenSize: number): NameRule[] {
-  const packed = ['qProj', 'kProj', 'vProj'].flatMap((projection, part): NameRule[] => {
-    const rows = [part * hiddenSize, (part + 1) * hiddenSize] as const;
-    const [ours, theirs] = [`head.attention.${projection}`, 'head.attention.in_proj'];
-    return [
-      { ours: `${ours}.weight`, theirs: `${theirs}_weight`, layout: 'linear', rows },
-      { ours: `${ours}.bias`, theirs: `${theirs}_bias`, rows },
-    ];
-  });
   return [
     { ours: 'head.probe', theirs: 'head.probe', layout: 'leading-ones', count: 2 },
-    ...packed,
-    ...linearNames('head.attention.outProj', 'head.attention.out_proj'),
+    ...packedAttentionNames('head.attention', 'head.attention', hiddenSize),
     ...normNames('head.norm', 'head.layernorm'),
     ...linearNames('head.mlp.fc1', 'head.mlp.fc1'),
     ...linearNames('head.mlp.fc2', 'head.mlp.fc2'),

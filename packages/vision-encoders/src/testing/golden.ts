@@ -72,13 +72,18 @@ export function memoryWeights(tensors: ReadonlyMap<string, GoldenTensor>): Weigh
   };
 }
 
-function asImages({ data, shape }: GoldenTensor): DenseImages {
-  const [batch, channels, height, width] = shape;
-  const pixels = tf.tidy(() =>
-    tf.transpose(tf.tensor4d(data, [batch, channels, height, width]), [0, 2, 3, 1]),
-  );
+function asImages(tensor: GoldenTensor): DenseImages {
+  const pixels = asPixels(tensor);
+  const [batch, height, width] = pixels.shape;
   const image = { views: [{ role: 'image' as const, height, width }], original: { height, width } };
   return { kind: 'dense', images: new Array(batch).fill(image), pixels };
+}
+
+/** Golden float32[…, 3, H, W] as float32[B, H, W, 3]. The caller owns it. */
+export function asPixels({ data, shape }: GoldenTensor): tf.Tensor4D {
+  const [channels, height, width] = shape.slice(-3);
+  const views = data.length / (channels * height * width);
+  return tf.tidy(() => tf.transpose(tf.tensor4d(data, [views, channels, height, width]), [0, 2, 3, 1]));
 }
 
 /** Golden float32[B, N, D] as the rows that `encode` gives. */

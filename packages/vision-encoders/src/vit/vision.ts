@@ -44,7 +44,7 @@ const schema = z.strictObject({
 });
 
 const huggingFace = huggingFaceVision({ patchSize: 16, activation: 'gelu', layerNormEps: 1e-12 }).extend({
-  architectures: z.array(z.string()).default([]),
+  architectures: z.array(z.string()).nullish(),
   qkv_bias: z.literal(true).default(true),
   pooler_act: z.literal('tanh').default('tanh'),
 });
@@ -75,7 +75,7 @@ const besides: NameMap = { rules: [], ignore: ['classifier.*'] };
 const checkpoint: TowerCheckpoint<VitConfig> = {
   config(json) {
     const hf = parseHuggingFace('vit', huggingFace, json, 'vision_config');
-    return { ...visionFromHuggingFace(hf), pooler: hf.architectures.includes('ViTModel') };
+    return { ...visionFromHuggingFace(hf), pooler: hf.architectures?.includes('ViTModel') ?? false };
   },
   names: ({ patchSize }, prefixes = ['', 'vit', 'vision_tower']): NameMap =>
     composeMaps(prefixMap(towerNames(patchSize), { theirs: prefixes }), besides),

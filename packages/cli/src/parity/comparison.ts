@@ -1,0 +1,79 @@
+import { type Comparable, compareTensors } from '@mmllm/conformance';
+import * as tf from '@tensorflow/tfjs-core';
+import type { ParityCase } from './case';
+
+/** The tensor that uses most of its tolerance. */
+export interface Worst {
+  readonly tensor: string;
+  /** Largest |ours − theirs| / max(1, |theirs|); infinite where shapes differ or a value is not finite. */
+  readonly error: number;
+  /** 0 for integers. */
+  readonly tolerance: number;
+}
+
+/** Holds what we compute against a case, tensor by tensor, and remembers what was compared. */
+export class Comparison {
+  /** Names of the golden tensors that were compared. */
+  readonly compared = new Set<string>();
+  /** One line for each tensor that is not met. */
+  readonly failures: string[] = [];
+  worst: Worst | undefined;
+  private readonly golden: ParityCase;
+
+  constructor(golden: ParityCase) {
+    this.golden = golden;
+  }
+
+  /** Whether the case names this output; what nobody asks for need not be computed. */
+  wants(name: string): boolean {
+    return this.golden.has(name);
+  }
+
+  /** Compares one output. A tensor is disposed. */
+  async give(name: string, actual: Comparable): Promise<void> {
+    try {
+      const expected = await this.golden.tensor(name);
+      const tolerance = expected.data instanceof Int32Array ? 0 : this.golden.tolerance;
+      const { ok, message, worst } = await compareTensors(actual, expected, { tolerance, name });
+      this.compared.add(name);
+      if (!ok) this.failures.push(message);
+      this.remember({
+        tensor: name,
+        error: ok ? (worst?.error ?? 0) : (worst?.error ?? Infinity),
+        tolerance,
+      });
+    } finally {
+      if (actual instanceof tf.Tensor) actual.dispose();
+    }
+  }
+
+  /** Compares a number that the case has outside its tensors, such as the loss of a step. */
+  giveValue(name: string, actual: number, expected: number): void {
+    const { tolerance } = this.golden;
+    const far = Math.abs(actual - expected) / Math.max(1, Math.abs(expected));
+    const error = Number.isNaN(far) ? Number.POSITIVE_INFINITY : far;
+    this.compared.add(name);
+    if (error > tolerance) this.failures.push(`${name}: expected ${expected}, got ${actual}`);
+    this.remember({ tensor: name, error, tolerance });
+  }
+
+  /** Compares those outputs that the case names; the others are disposed. */
+  async giveAll(outputs: Readonly<Record<string, Comparable>>): Promise<void> {
+    for (const [name, actual] of Object.entries(outputs)) {
+      if (this.wants(name)) await this.give(name, actual);
+      else if (actual instanceof tf.Tensor) actual.dispose();
+    }
+  }
+
+  /** Golden outputs and gradients that nothing was compared with. */
+  get missed(): string[] {
+    return this.golden.names.filter((name) => /^(out|grad)\./.test(name) && !this.compared.has(name));
+  }
+
+  private remember(next: Worst): void {
+    if (!this.worst || share(next) > share(this.worst)) this.worst = next;
+  }
+}
+
+/** How much of its tolerance an error uses. */
+const share = ({ error, tolerance }: Worst): number => (error === 0 ? 0 : error / tolerance);

@@ -1,0 +1,78 @@
+import { loadWeights, type NameMap } from '@mmllm/checkpoints';
+import type { Decoder, DecoderInputs } from '@mmllm/core';
+import { llama } from '@mmllm/decoders/llama';
+import * as tf from '@tensorflow/tfjs-core';
+import type { ParityCase } from '../case';
+import type { Comparison } from '../comparison';
+import type { ParityFamily } from '.';
+import { compareGradients } from './gradients';
+import { compareGreedy } from './greedy';
+
+/** A family of decoders, as its package exports it. */
+interface DecoderFamily {
+  (config: unknown): Decoder;
+  readonly checkpoint: { config(json: never): unknown; names(): NameMap };
+}
+
+/** Hidden states and logits with padding on the left, greedy tokens, loss and gradients of a decoder. */
+const decoder =
+  (family: DecoderFamily): ParityFamily =>
+  async (golden, comparison) => {
+    const config = family.checkpoint.config((await golden.config()) as never);
+    const [model, holder] = [family(config), family(config)];
+    const names = family.checkpoint.names();
+    await loadWeights(model, await golden.weights(), names);
+    const inputs = await inputsOf(golden);
+    const embed = (): DecoderInputs => ({ ...inputs, embeddings: model.embed(inputs.ids) });
+    await compareStates(model, embed(), inputs.mask, comparison);
+    const greedy = embed();
+    await compareGreedy(model, inputs.ids, greedy, golden, comparison);
+    greedy.embeddings.dispose();
+    const logits = () => {
+      const { hidden } = model.forward(embed());
+      return tf.reshape<tf.Rank.R2>(model.logits(hidden), [-1, model.vocabSize]);
+    };
+    await compareGradients(
+      { model, holder, names, logits, nameOf: (key) => `grad.${key}` },
+      golden,
+      comparison,
+    );
+    model.dispose();
+    inputs.mask.dispose();
+  };
+
+export const decoderFamilies = {
+  'decoder-llama': decoder(llama as DecoderFamily),
+  'decoder-llama3': decoder(llama as DecoderFamily),
+};
+
+async function inputsOf(golden: ParityCase) {
+  const ids = await golden.ids('in.ids');
+  const [batch, length] = ids.shape;
+  const { data: counts } = await golden.ints('in.mask');
+  const positions = await golden.ints('in.positions');
+  const firstReal = (b: number) => counts.subarray(b * length, (b + 1) * length).indexOf(1);
+  return {
+    ids,
+    positions: { data: positions.data, axes: 1 as const, shape: ids.shape },
+    rule: { causal: true, start: Int32Array.from({ length: batch }, (_, b) => firstReal(b)) },
+    /** float32[B, T, 1] */
+    mask: tf.tensor3d(Float32Array.from(counts), [batch, length, 1]),
+  };
+}
+
+/** The golden values are zero at padding. Disposes of the embeddings. */
+async function compareStates(
+  model: Decoder,
+  inputs: DecoderInputs,
+  mask: tf.Tensor3D,
+  comparison: Comparison,
+): Promise<void> {
+  const { hidden, hiddenStates = [] } = model.forward(inputs, { hiddenStates: true });
+  const masked = (x: tf.Tensor) => tf.tidy(() => tf.mul(x, mask));
+  await comparison.giveAll({ 'out.logits': tf.tidy(() => tf.mul(model.logits(hidden), mask)) });
+  for (const [i, state] of hiddenStates.entries()) {
+    await comparison.giveAll({ [`out.hidden.${i}`]: masked(state) });
+  }
+  tf.dispose([...hiddenStates, hidden, inputs.embeddings]);
+}

@@ -1,0 +1,48 @@
+import { type NameMap, saveWeights, toTheirs } from '@mmllm/checkpoints';
+import type { Module } from '@mmllm/core';
+import { crossEntropy } from '@mmllm/nn';
+import * as tf from '@tensorflow/tfjs-core';
+import type { ParityCase } from '../case';
+import type { Comparison } from '../comparison';
+
+/** What the gradients of a case are compared through. */
+export interface GradientCheck {
+  readonly model: Module;
+  readonly names: NameMap;
+  /** A second model of the same sizes, without weights: it holds gradients, and saves them in the layout of the file. */
+  readonly holder: Module;
+  /** How a case calls the gradient of a tensor of the file. */
+  readonly nameOf: (key: string) => string;
+  /** float32[B · T, vocabulary] of the whole model. */
+  readonly logits: () => tf.Tensor2D;
+}
+
+/** Compares `out.loss`, the cross-entropy of `in.labels`, and every gradient that the case names. */
+export async function compareGradients(
+  { model, names, holder, nameOf, logits }: GradientCheck,
+  golden: ParityCase,
+  comparison: Comparison,
+): Promise<void> {
+  const wanted = (key: string | undefined) => key !== undefined && comparison.wants(nameOf(key));
+  const parameters = [...model.namedParameters()].filter(([path]) => wanted(toTheirs(names, path)?.key));
+  const targets = shiftedLabels(await golden.ints('in.labels'));
+  const { value, grads } = tf.variableGrads(
+    () => tf.tidy(() => crossEntropy(logits(), targets)),
+    parameters.map(([, parameter]) => parameter.value),
+  );
+  await comparison.giveAll({ 'out.loss': value });
+  for (const [path, parameter] of parameters) holder.parameter(path).assign(grads[parameter.value.name]);
+  tf.dispose(grads);
+  for (const [key, { shape, read }] of saveWeights(holder, names)) {
+    if (wanted(key)) await comparison.give(nameOf(key), { shape, data: (await read()) as Float32Array });
+  }
+  holder.dispose();
+}
+
+/** The model shifts: what stands at t + 1 is the target of t. */
+export function shiftedLabels({
+  data,
+  shape: [, length],
+}: Awaited<ReturnType<ParityCase['ints']>>): Int32Array {
+  return data.map((_, i) => (i % length === length - 1 ? -100 : data[i + 1]));
+}

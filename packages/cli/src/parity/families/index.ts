@@ -1,0 +1,29 @@
+import type { ParityCase } from '../case';
+import type { Comparison } from '../comparison';
+import { clip, siglip } from './contrastive';
+import { decoderFamilies } from './decoder';
+import { internVit } from './intern-vit';
+import { llava } from './llava';
+import { patchLinear } from './patch-linear';
+import { trainClip, trainSiglip } from './training/contrastive';
+import { trainLlava } from './training/llava';
+import { vit } from './vit';
+
+/** Loads what a case of one family names, through the public packages alone, and gives every output. */
+export type ParityFamily = (golden: ParityCase, comparison: Comparison) => Promise<void>;
+
+/** How each family of cases is run. */
+export type ParityFamilies = Readonly<Record<string, ParityFamily>>;
+
+export const families: ParityFamilies = {
+  clip,
+  siglip,
+  vit,
+  'intern-vit': internVit,
+  'patch-linear': patchLinear,
+  ...decoderFamilies,
+  llava,
+  'train-clip': trainClip,
+  'train-siglip': trainSiglip,
+  'train-llava': trainLlava,
+};

@@ -1,0 +1,46 @@
+import type { ParityCase } from './case';
+import { Comparison, type Worst } from './comparison';
+import { families, type ParityFamilies } from './families';
+
+/** What came of one case. */
+export interface ParityResult {
+  /** `family/variant` */
+  readonly case: string;
+  readonly pass: boolean;
+  /** Absent where nothing was compared. */
+  readonly worst?: Worst;
+  /** Golden tensors that were compared, and those that were not; these are failures. */
+  readonly compared: readonly string[];
+  readonly notCompared: readonly string[];
+  /** What is wrong; empty for a case that passes. */
+  readonly message: string;
+}
+
+/** Runs a case on the backend that is active, and compares every output and gradient it names. Never throws. */
+export async function runParityCase(
+  golden: ParityCase,
+  known: ParityFamilies = families,
+): Promise<ParityResult> {
+  const comparison = new Comparison(golden);
+  const problems: string[] = [];
+  const run = known[golden.family];
+  if (run) {
+    await run(golden, comparison).catch((error: unknown) => {
+      problems.push(error instanceof Error ? error.message : String(error));
+    });
+  } else {
+    problems.push(`family '${golden.family}' is none of ${Object.keys(known).join(', ')}`);
+  }
+  problems.unshift(...comparison.failures);
+  const { compared, missed, worst } = comparison;
+  if (missed.length > 0) problems.push(`not compared: ${missed.join(', ')}`);
+  if (compared.size === 0 && problems.length === 0) problems.push('the case has nothing to compare');
+  return {
+    case: golden.name,
+    pass: problems.length === 0,
+    worst,
+    compared: [...compared],
+    notCompared: missed,
+    message: problems.join('; '),
+  };
+}

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { hiddenAct, parseHuggingFace } from '../shared/checkpoint';
+import type { InternVitConfig } from './vision';
+
+/** A side, or the height and width of a square. */
+const side = (usual: number) =>
+  z
+    .union([z.int(), z.tuple([z.int(), z.int()])])
+    .default(usual)
+    .transform((value, context) => {
+      if (typeof value === 'number') return value;
+      if (value[0] !== value[1]) context.addIssue({ code: 'custom', message: 'expected a square' });
+      return value[0];
+    });
+
+const normType = z
+  .enum(['rms_norm', 'layer_norm'])
+  .transform((name) => (name === 'rms_norm' ? ('rms' as const) : ('layer' as const)));
+
+/** `InternVLVisionConfig` of transformers, with its defaults. */
+const transformers = z.object({
+  image_size: side(448),
+  patch_size: side(14),
+  hidden_size: z.int().default(1024),
+  num_hidden_layers: z.int().default(24),
+  num_attention_heads: z.int().default(16),
+  intermediate_size: z.int().default(4096),
+  hidden_act: hiddenAct('gelu'),
+  layer_norm_eps: z.number().default(1e-6),
+  norm_type: normType.prefault('layer_norm'),
+  attention_bias: z.boolean().default(false),
+  use_qk_norm: z.boolean().default(false),
+  use_mean_pooling: z.boolean().default(true),
+  layer_scale_init_value: z.number().default(0.1),
+  use_absolute_position_embeddings: z.literal(true).default(true),
+});
+
+/** `InternVisionConfig` of OpenGVLab, with its defaults. */
+const original = z.object({
+  image_size: side(224),
+  patch_size: side(14),
+  hidden_size: z.int().default(3200),
+  num_hidden_layers: z.int().default(48),
+  num_attention_heads: z.int().default(25),
+  intermediate_size: z.int().default(12_800),
+  hidden_act: hiddenAct('gelu'),
+  layer_norm_eps: z.number().default(1e-6),
+  norm_type: normType.prefault('rms_norm'),
+  qkv_bias: z.boolean().default(false),
+  qk_normalization: z.boolean().default(true),
+  initializer_factor: z.number().default(0.1),
+});
+
+const kind = z.looseObject({ model_type: z.string().optional() });
+
+/**
+ * Our configuration from the `config.json` of transformers' `internvl_vision` or OpenGVLab's `intern_vit_6b`, alone or
+ * nested in that of a whole model.
+ */
+export function internVitFromHuggingFace(json: unknown): InternVitConfig {
+  const { model_type } = parseHuggingFace('intern-vit', kind, json, 'vision_config');
+  return model_type === 'intern_vit_6b' ? fromOriginal(json) : fromTransformers(json);
+}
+
+function fromTransformers(json: unknown): InternVitConfig {
+  const hf = parseHuggingFace('intern-vit', transformers, json, 'vision_config');
+  return {
+    ...sizes(hf),
+    qkvBias: hf.attention_bias,
+    qkNorm: hf.use_qk_norm,
+    postNorm: !hf.use_mean_pooling,
+    layerScale: hf.layer_scale_init_value,
+  };
+}
+
+function fromOriginal(json: unknown): InternVitConfig {
+  const hf = parseHuggingFace('intern-vit', original, json, 'vision_config');
+  return {
+    ...sizes(hf),
+    qkvBias: hf.qkv_bias,
+    qkNorm: hf.qk_normalization,
+    postNorm: false,
+    layerScale: hf.initializer_factor,
+  };
+}
+
+type Sizes = Pick<
+  z.output<typeof transformers>,
+  keyof z.output<typeof transformers> & keyof z.output<typeof original>
+>;
+
+const sizes = (hf: Sizes) => ({
+  imageSize: hf.image_size,
+  patchSize: hf.patch_size,
+  hiddenSize: hf.hidden_size,
+  numLayers: hf.num_hidden_layers,
+  numHeads: hf.num_attention_heads,
+  intermediateSize: hf.intermediate_size,
+  activation: hf.hidden_act,
+  layerNormEps: hf.layer_norm_eps,
+  norm: hf.norm_type,
+});

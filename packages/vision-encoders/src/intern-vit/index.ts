@@ -1,0 +1,3 @@
+export type { VisionTransformer } from '../shared/vision-transformer';
+export { internVitOriginalNames } from './names';
+export { type InternVitConfig, internVit } from './vision';

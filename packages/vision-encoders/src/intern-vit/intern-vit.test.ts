@@ -1,0 +1,192 @@
+import { readFile } from 'node:fs/promises';
+import { startBackend } from '@mmllm/backends';
+import {
+  bufferSource,
+  loadWeights,
+  openSafetensors,
+  safetensorsWeights,
+  saveWeights,
+  toTheirs,
+} from '@mmllm/checkpoints';
+import { compareTensors, expectNoLeak } from '@mmllm/conformance';
+import { ConfigError } from '@mmllm/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { asRows, type GoldenCase, openCase } from '../testing/golden';
+import { type InternVitConfig, internVit, internVitOriginalNames, type VisionTransformer } from './index';
+
+let golden: GoldenCase;
+
+beforeAll(async () => {
+  await startBackend({ backend: 'wasm' });
+  golden = await openCase('intern-vit/6b-layout');
+});
+
+async function load(changes: Partial<InternVitConfig> = {}): Promise<VisionTransformer> {
+  const config = { ...internVit.checkpoint.config(golden.config), ...changes };
+  const encoder = internVit(config);
+  await loadWeights(encoder, golden.weights, internVit.checkpoint.names(config));
+  return encoder;
+}
+
+async function differences(encoder: VisionTransformer): Promise<string[]> {
+  const batch = golden.images('in.pixels');
+  const states = encoder.hiddenStates(batch);
+  const outputs: Record<string, tf.Tensor> = { 'out.last': states[states.length - 1].clone() };
+  for (const [depth, state] of states.entries()) outputs[`out.hidden.${depth}`] = state;
+  const wrong: string[] = [];
+  for (const [name, tensor] of Object.entries(outputs)) {
+    const { ok, message } = await compareTensors(tensor, golden.tensor(name), { ...golden, name });
+    if (!ok) wrong.push(message);
+  }
+  tf.dispose([batch.pixels, outputs]);
+  return wrong;
+}
+
+describe('InternViT, case 6b-layout', () => {
+  it('equals transformers in every hidden state', async () => {
+    await expectNoLeak(async () => {
+      const encoder = await load();
+      expect(await differences(encoder)).toEqual([]);
+      encoder.dispose();
+    });
+  });
+
+  it('has the very names of the file', async () => {
+    const encoder = await load();
+    const names = internVit.checkpoint.names(internVit.checkpoint.config(golden.config));
+    const keys = [...encoder.namedParameters()].map(([path]) => toTheirs(names, path)?.key);
+    expect(new Set(keys)).toEqual(new Set(golden.weights.keys()));
+    encoder.dispose();
+  });
+
+  it('would show any parameter that is left out', async () => {
+    const encoder = await load();
+    for (const [path, parameter] of encoder.namedParameters()) {
+      const values = await parameter.read();
+      parameter.assign(new Float32Array(values.length));
+      expect(await differences(encoder), path).not.toEqual([]);
+      parameter.assign(values);
+    }
+    expect(await differences(encoder)).toEqual([]);
+    encoder.dispose();
+  });
+
+  it('pools the class token, as its last state has it', async () => {
+    const encoder = await load();
+    const batch = golden.images('in.pixels');
+    const states = encoder.hiddenStates(batch);
+    const token = tf.tidy(() => tf.squeeze(tf.slice(states[states.length - 1], [0, 0, 0], [-1, 1, -1]), [1]));
+    const pooled = encoder.pooled(batch);
+    expect(await compareTensors(pooled, token, { tolerance: 1e-5 })).toMatchObject({ ok: true });
+    tf.dispose([batch.pixels, states, token, pooled]);
+    encoder.dispose();
+  });
+
+  it('gives the patches of the last block as features', async () => {
+    const encoder = await load();
+    const batch = golden.images('in.pixels');
+    const { features } = encoder.encode(batch);
+    const last = golden.tensor('out.last');
+    const [views, tokens, width] = last.shape;
+    const kept = tf.tidy(() =>
+      tf.slice(tf.tensor3d(last.data, [views, tokens, width]), [0, 1, 0], [-1, -1, -1]),
+    );
+    const expected = asRows({ shape: kept.shape, data: await kept.data<'float32'>() });
+    expect(await compareTensors(features, expected, golden)).toMatchObject({ ok: true });
+    tf.dispose([batch.pixels, features, kept]);
+    encoder.dispose();
+  });
+});
+
+describe('InternViT in the published layout', () => {
+  const file = async (path: string) => {
+    const url = new URL(`../../../../fixtures/cases/nvlm-d/base/${path}`, import.meta.url);
+    return new Uint8Array(await readFile(url));
+  };
+  const json = async (path: string) => JSON.parse(new TextDecoder().decode(await file(path)));
+  const weights = async (path: string) =>
+    safetensorsWeights(await openSafetensors(bufferSource(await file(path), path)));
+
+  it('is the same tower, dummy heads and all', async () => {
+    const config = internVit.checkpoint.config(await json('model-published/config.json'));
+    const plain = internVit(config);
+    await loadWeights(plain, await weights('model/model.safetensors'), internVit.checkpoint.names(config));
+    const wide = { ...config, numDummyHeads: 1 };
+    const published = internVit(wide);
+    const names = internVitOriginalNames(wide);
+    const source = await weights('model-published/model.safetensors');
+    await loadWeights(published, source, names);
+    const view = { role: 'image', height: config.imageSize, width: config.imageSize } as const;
+    const pixels = tf.randomNormal<tf.Rank.R4>([2, config.imageSize, config.imageSize, 3]);
+    const batch = {
+      kind: 'dense',
+      images: [view, view].map((v) => ({ views: [v], original: v })),
+      pixels,
+    } as const;
+    const [a, b] = [plain.encode(batch).features, published.encode(batch).features];
+    expect(await compareTensors(a, b, { tolerance: 1e-5 })).toMatchObject({ ok: true });
+    for (const [key, { shape, read }] of saveWeights(
+      published,
+      internVitOriginalNames(wide, 'vision_model'),
+    )) {
+      expect(shape).toEqual(source.shape(key));
+      expect(new Float32Array((await read()).buffer.slice(0))).toEqual((await source.read(key)).slice());
+    }
+    tf.dispose([a, b, pixels]);
+    plain.dispose();
+    published.dispose();
+  });
+});
+
+describe('internVit', () => {
+  it('has the published sizes, shape-only', () => {
+    const large = { patchSize: 14, hiddenSize: 3200, numHeads: 25, intermediateSize: 12_800 };
+    expect(internVit({ ...large, imageSize: 224, numLayers: 48 }).countParameters()).toBe(5_902_793_600);
+    const v15 = { ...large, imageSize: 448, numLayers: 45 };
+    expect(internVit(v15).countParameters()).toBe(5_536_496_000);
+    const dummies = internVit({ ...v15, numDummyHeads: 7 }).countParameters();
+    expect(dummies - internVit(v15).countParameters()).toBe(516_176_640);
+  });
+
+  it('reads both configurations, with the defaults of their classes', () => {
+    const { config } = internVit.checkpoint;
+    expect(config({ model_type: 'internvl_vision' })).toMatchObject({
+      hiddenSize: 1024,
+      norm: 'layer',
+      qkNorm: false,
+      qkvBias: false,
+      postNorm: false,
+    });
+    expect(config({ vision_config: { model_type: 'intern_vit_6b' } })).toMatchObject({
+      imageSize: 224,
+      hiddenSize: 3200,
+      numLayers: 48,
+      norm: 'rms',
+      qkNorm: true,
+    });
+    expect(config({ use_mean_pooling: false })).toMatchObject({ postNorm: true });
+    expect(() => config({ image_size: [448, 224] })).toThrow(ConfigError);
+    expect(() => config({ norm_type: 'group_norm' })).toThrow(ConfigError);
+    expect(() => config({ use_absolute_position_embeddings: false })).toThrow(ConfigError);
+    expect(() =>
+      internVit({
+        imageSize: 8,
+        patchSize: 4,
+        hiddenSize: 8,
+        numLayers: 1,
+        numHeads: 1,
+        features: { norm: true },
+      }),
+    ).toThrow(ConfigError);
+  });
+
+  it('has a norm at the end where it does not pool by the mean, and biases where asked for', async () => {
+    const config = { imageSize: 8, patchSize: 4, hiddenSize: 8, numLayers: 1, numHeads: 2 };
+    const plain = internVit({ ...config, qkNorm: false }).countParameters();
+    expect(internVit(config).countParameters()).toBe(plain + 2 * 8);
+    expect(internVit({ ...config, qkNorm: false, qkvBias: true }).countParameters()).toBe(plain + 3 * 8);
+    expect(internVit({ ...config, qkNorm: false, postNorm: true }).countParameters()).toBe(plain + 2 * 8);
+    expect(internVit({ ...config, qkNorm: false, norm: 'layer' }).countParameters()).toBe(plain + 2 * 8);
+  });
+});
