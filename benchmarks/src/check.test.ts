@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { checkOutputs, deviation } from './check.ts';
-import type { HeldType, Output, Work } from './engine.ts';
-import { packAnswer } from './protocol.ts';
+import type { HeldType, Work } from './engine.ts';
+import { packAnswer, type ReadOutput } from './protocol.ts';
 
-const answer = (output: Output) => packAnswer(output, 1, 1);
+const answer = (output: ReadOutput) => packAnswer(output, 1, 1);
 const values = (...numbers: number[]) => answer({ values: () => numbers });
 const vision: Work = { kind: 'vision', model: 'clip', batch: 1 };
 const training: Work = { kind: 'train', model: 'llava', stage: 'full' };

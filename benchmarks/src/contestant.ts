@@ -18,6 +18,8 @@ const MODULES: Record<Exclude<EngineName, 'PyTorch'>, readonly [file: string, na
   'transformers.js fused': ['../peers/transformersjs.mjs', 'openFused'],
   tfjs: ['../peers/tfjs.mjs', 'open'],
   'tfjs transposing': ['../peers/tfjs.mjs', 'openTransposing'],
+  'read and copy': ['../peers/reading.mjs', 'openCopying'],
+  'read alone': ['../peers/reading.mjs', 'open'],
 };
 
 /** For messages. */

@@ -1,3 +1,5 @@
+import type { StoredType } from './load-file.ts';
+
 /** Numeric types that weights may be held in; computation is in float32. */
 export const HELD_TYPES = ['float32', 'bfloat16', 'q8', 'q4'] as const;
 export type HeldType = (typeof HELD_TYPES)[number];
@@ -21,7 +23,9 @@ export type Work =
   /** Greedy tokens after a prompt. `held` is heeded by engines that can. */
   | { readonly kind: 'decode'; readonly model: string; readonly held: HeldType }
   /** One step of the optimiser. The output is the loss before it. */
-  | { readonly kind: 'train'; readonly model: string; readonly stage: TrainStage };
+  | { readonly kind: 'train'; readonly model: string; readonly stage: TrainStage }
+  /** A decoder gets its weights from a file. The output is some of them. */
+  | { readonly kind: 'load'; readonly stored: StoredType; readonly held: HeldType };
 
 /** How and with what an engine does it. */
 export interface Setting {
@@ -37,7 +41,7 @@ export interface Output {
    * Numbers to be compared with other engines' and PyTorch's; of decoding, the logits after the prompt. Asked for
    * when the clock has stopped, so what reads them from the device belongs before.
    */
-  values?(): ArrayLike<number>;
+  values?(): ArrayLike<number> | Promise<ArrayLike<number>>;
   /** Of decoding: the tokens, and the time that each but the first took. */
   readonly tokens?: readonly number[];
   readonly msPerToken?: number;

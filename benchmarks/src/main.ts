@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Place } from './contestant.ts';
+import { makeFile } from './load-file.ts';
 import { busyWarning, describeRun } from './machine.ts';
 import { measureMatch } from './measure.ts';
 import { type BenchOptions, parseOptions, USAGE } from './options.ts';
@@ -29,6 +30,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const python = wants.python || (wants.models && !options.models) ? await findPython(options) : unused;
   const models = wants.models ? await findModels(options, python) : unused;
   const place: Place = { backend, models: pathOf(models), python: pathOf(python) };
+  for (const stored of filesOf(rows)) await makeFile(stored);
   const results: RowResult[] = [];
   for (const [i, row] of rows.entries()) {
     console.error(`${row.name} …`);
@@ -43,6 +45,14 @@ async function bench(options: BenchOptions): Promise<void> {
   console.log(markdownTable(results));
   if (json) await writeFile(json, `${JSON.stringify(results.map(jsonRow), null, 2)}\n`);
 }
+
+/** Files that are loaded in some rows. */
+const filesOf = (rows: readonly Row[]) =>
+  new Set(
+    rows.flatMap(({ matches }) =>
+      matches.flatMap(({ ours: { work } }) => (work.kind === 'load' ? [work.stored] : [])),
+    ),
+  );
 
 const pathOf = (found: Found): string => ('path' in found ? found.path : '');
 

@@ -1,5 +1,8 @@
 import type { Output } from './engine.ts';
 
+/** An output whose values have been read. */
+export type ReadOutput = Omit<Output, 'values'> & { values?(): ArrayLike<number> };
+
 /**
  * How the processes of engines talk: a line on standard input asks for one run, and a line of JSON on descriptor 3
  * answers it. The first line there, unasked, says that the engine is ready.
@@ -9,13 +12,15 @@ export interface Answer {
   readonly ms: number;
   /** Largest resident memory of the process so far. */
   readonly peakMegabytes: number;
+  /** How much more that is than it had when it was ready. */
+  readonly grownMegabytes?: number;
   /** float32 in base64. */
   readonly values?: string;
   readonly tokens?: readonly number[];
   readonly msPerToken?: number;
 }
 
-export function packAnswer(output: Output, ms: number, peakMegabytes: number): Answer {
+export function packAnswer(output: ReadOutput, ms: number, peakMegabytes: number): Answer {
   const { tokens, msPerToken, values } = output;
   const packed = values && Float32Array.from(values());
   return {

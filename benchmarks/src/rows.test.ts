@@ -27,6 +27,11 @@ describe('rows', () => {
         "decode-q8 2.8",
         "decode-q4 4",
         "train-memory 0.8",
+        "load-f32 0.6",
+        "load-bf16 0.6",
+        "load-bf16-widened 0.6",
+        "load-memory-f32 0.77",
+        "load-memory-bf16 0.77",
       ]
     `);
   });

@@ -11,11 +11,15 @@ async function serve([module, name, work, setting]: string[]): Promise<void> {
   const open: OpenEngine = (await import(pathToFileURL(module).href))[name];
   const engine = await open(JSON.parse(work), JSON.parse(setting));
   answer({ ready: true });
+  const atStart = process.memoryUsage.rss() / 2 ** 20;
   for await (const _ of createInterface({ input: process.stdin })) {
     const start = performance.now();
     const output = await engine.run();
     const ms = performance.now() - start;
-    answer(packAnswer(output, ms, process.resourceUsage().maxRSS / 1024));
+    const peak = process.resourceUsage().maxRSS / 1024;
+    const values = await output.values?.();
+    const read = { ...output, values: values && (() => values) };
+    answer({ ...packAnswer(read, ms, peak), grownMegabytes: peak - atStart });
   }
 }
 

@@ -2,6 +2,7 @@ import { startBackend } from '@mmllm/backends';
 import type { OpenEngine } from '../engine.ts';
 import { openAttention } from './attention.ts';
 import { openDecode } from './decode.ts';
+import { openLoad } from './load.ts';
 import { openMatmul } from './matmul.ts';
 import { openTrain } from './train.ts';
 import { openVision } from './vision.ts';
@@ -22,5 +23,7 @@ export const open: OpenEngine = async (work, setting) => {
       return openDecode(work, setting);
     case 'train':
       return openTrain(work, setting);
+    case 'load':
+      return openLoad(work);
   }
 };

@@ -3,9 +3,13 @@ import { loadWeights, type NameMap, openSafetensors, safetensorsWeights } from '
 import { fileSource } from '@mmllm/checkpoints/node';
 import type { Module } from '@mmllm/core';
 
-/** Fills a module from the `model.safetensors` of a Hugging Face folder. */
-export async function fill(module: Module, folder: string, names: NameMap): Promise<void> {
-  const source = await fileSource(join(folder, 'model.safetensors'));
-  await loadWeights(module, safetensorsWeights(await openSafetensors(source)), names);
-  await source.close?.();
+/** Fills a module from a safetensors file. */
+export async function fillFrom(path: string, module: Module, names: NameMap): Promise<void> {
+  const file = await openSafetensors(await fileSource(path));
+  await loadWeights(module, safetensorsWeights(file), names);
+  await file.close();
 }
+
+/** Fills a module from the `model.safetensors` of a Hugging Face folder. */
+export const fill = (module: Module, folder: string, names: NameMap): Promise<void> =>
+  fillFrom(join(folder, 'model.safetensors'), module, names);

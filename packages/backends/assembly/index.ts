@@ -20,3 +20,4 @@ export { columnSums, gatherRows, scatterRows } from './rows';
 export { attach, initialize, STATE_SIZE } from './state';
 export { sumOfSquares, sumOfSquaresScratch } from './sum-of-squares';
 export { awaitJob, joinJob, setThreads, splitFrom } from './threads';
+export { packHalves, turnWeights, widenWeights } from './weights';

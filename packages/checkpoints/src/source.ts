@@ -5,6 +5,11 @@ export interface ReadOptions {
   signal?: AbortSignal;
 }
 
+export interface ReadIntoOptions extends ReadOptions {
+  /** Memory that may be used for the bytes, if it is large enough; the result is a view of it then. */
+  into?: Uint8Array;
+}
+
 /** Bytes that can be read by range: a file, a blob, a buffer, a URL. */
 export interface ByteSource {
   /** What error messages call it: a path or a URL without secrets. */
@@ -16,7 +21,7 @@ export interface ByteSource {
    * @throws CheckpointError if the range lies outside the source or cannot be read.
    * @throws DownloadError if it has to be fetched and cannot be.
    */
-  read(start: number, end: number, options?: ReadOptions): Promise<Uint8Array>;
+  read(start: number, end: number, options?: ReadIntoOptions): Promise<Uint8Array>;
   close?(): Promise<void>;
 }
 
@@ -36,7 +41,7 @@ export async function readExactly(
   source: ByteSource,
   start: number,
   end: number,
-  options?: ReadOptions,
+  options?: ReadIntoOptions,
 ): Promise<Uint8Array> {
   const bytes = await source.read(start, end, options);
   if (bytes.byteLength === end - start) return bytes;

@@ -1,4 +1,5 @@
 import type { Tensor } from '@tensorflow/tfjs-core';
+import type { WeightWriter, WriterOptions } from './weights/writer';
 
 /** What a weight can be held as; computation accumulates in float32. */
 export const WEIGHT_TYPES = ['float32', 'bfloat16', 'float16', 'q8', 'q4'] as const;
@@ -37,4 +38,13 @@ export interface WeightFormat {
    * @throws WeightError for a value that the type cannot hold.
    */
   hold(values: Float32Array, shape: readonly number[], path: string): HeldWeight;
+  /**
+   * Holds what comes piece by piece, so that it is never all there as float32. Undefined, or without it, where the
+   * format needs the whole weight; `hold` gets it then.
+   */
+  writer?(
+    shape: readonly number[],
+    path: string,
+    options: WriterOptions,
+  ): WeightWriter<HeldWeight> | undefined;
 }

@@ -14,3 +14,7 @@ export { type InitializeOptions, Module } from './module';
 export { Parameter, type ParameterOptions } from './parameter';
 export { nextPositions, sequentialPositions } from './positions';
 export { permutation, type Random, random } from './random';
+export { bfloat16ToFloat32, float16ToFloat32 } from './weights/halves';
+export { type WeightPiece, widen } from './weights/piece';
+export { type TurnedPlace, turnRows } from './weights/turn';
+export type { WeightWriter, WriterOptions } from './weights/writer';

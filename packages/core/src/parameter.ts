@@ -3,6 +3,10 @@ import { ShapeError, WeightError } from './errors';
 import type { HeldWeight, WeightFormat, WeightType } from './held-weight';
 import type { Initializer } from './initializers';
 import type { Random } from './random';
+import { checkedWriter } from './weights/checked-writer';
+import { HostWriter } from './weights/host-writer';
+import { tensorWriter } from './weights/tensor-writer';
+import type { WeightWriter, WriterOptions } from './weights/writer';
 
 const marker = Symbol.for('mmllm.parameter');
 
@@ -118,10 +122,11 @@ export class Parameter {
    */
   assign(values: Float32Array | tf.Tensor): void {
     this.checkSize(values);
-    if (!this.format) {
-      this.keepAsVariable(values);
-    } else if (values instanceof Float32Array) {
-      this.keepAs(this.format, values);
+    if (values instanceof Float32Array) {
+      if (this.format) this.keepHeld(this.format.hold(values, this.shape, this.path));
+      else this.writeAll(values);
+    } else if (!this.format) {
+      this.keepTensor(values);
     } else {
       throw new WeightError({
         component: this.path,
@@ -129,6 +134,37 @@ export class Parameter {
         actual: 'a tensor',
       });
     }
+  }
+
+  /**
+   * Sets the values piece by piece, so that they need not be on the host all at once; they are held as before. What was
+   * there stays until `finish`.
+   */
+  writer(options: WriterOptions = {}): WeightWriter<void> {
+    const { format } = this;
+    return format
+      ? checkedWriter(this.heldWriter(format, options), this, options, (held) => this.keepHeld(held))
+      : checkedWriter(tensorWriter(this.shape, options), this, options, (tensor) => {
+          this.keepTensor(tensor);
+          tensor.dispose();
+        });
+  }
+
+  private writeAll(values: Float32Array): void {
+    const writer = this.writer();
+    writer.write({ type: 'float32', values });
+    writer.finish();
+  }
+
+  private heldWriter(format: WeightFormat, options: WriterOptions): WeightWriter<HeldWeight> {
+    const direct = format.writer?.(this.shape, this.path, options);
+    if (direct) return direct;
+    const host = new HostWriter(this.shape, options);
+    return {
+      write: (piece) => host.write(piece),
+      finish: () => format.hold(host.finish(), this.shape, this.path),
+      dispose: () => host.dispose(),
+    };
   }
 
   private checkSize(values: Float32Array | tf.Tensor): void {
@@ -145,20 +181,15 @@ export class Parameter {
     });
   }
 
-  private keepAsVariable(values: Float32Array | tf.Tensor): void {
-    // tf.variable takes over a reference of its own to the data; the tensor made here is disposed by tidy.
-    tf.tidy(() => {
-      const tensor =
-        values instanceof Float32Array ? tf.tensor(values.slice(), [...this.shape], 'float32') : values;
-      if (this.variable) this.variable.assign(tensor);
-      else this.variable = tf.variable(tensor);
-    });
+  private keepTensor(tensor: tf.Tensor): void {
+    // tf.variable takes over a reference of its own to the data.
+    if (this.variable) this.variable.assign(tensor);
+    else this.variable = tf.tidy(() => tf.variable(tensor));
     this.heldWeight?.dispose();
     this.heldWeight = undefined;
   }
 
-  private keepAs(format: WeightFormat, values: Float32Array): void {
-    const held = format.hold(values, this.shape, this.path);
+  private keepHeld(held: HeldWeight): void {
     this.dispose();
     this.heldWeight = held;
   }

@@ -14,44 +14,43 @@ export interface HeldCodes {
   readonly scales: Float32Array;
 }
 
-const PANEL = 8;
+/** Outputs from `first` on of such a matrix, in which `outputs` counts all: `codes` and `scales` are theirs alone. */
+export interface HeldRows extends HeldCodes {
+  readonly first: number;
+}
+
+export const PANEL = 8;
 const GROUP = 32;
 const SCALES = 32;
 
-/** Writes all panels into zeroed memory. */
-export function writePanels(matrix: HeldCodes, memory: Uint8Array): void {
-  for (let output = 0; output < matrix.outputs; output++) {
-    if (matrix.type === 'q8' || matrix.type === 'q4') writeGroups(matrix, memory, output);
-    else writeHalves(matrix, memory, output);
-  }
+export const isGrouped = (type: HeldType): boolean => type === 'q8' || type === 'q4';
+
+/** Writes the groups of some outputs of q8 or q4 into the panels' memory, which was zero. */
+export function writeGroups(rows: HeldRows, memory: Uint8Array): void {
+  for (let row = 0; row < rows.codes.length / rows.inputs; row++) writeOutput(rows, row, memory);
 }
 
-/** Output i of the first four is the low half of word i, output 4 + i the high half. */
-function writeHalves({ codes, inputs }: HeldCodes, memory: Uint8Array, output: number): void {
-  const halves = new Uint16Array(memory.buffer, memory.byteOffset, memory.byteLength / 2);
-  const place = output % PANEL;
-  const column = place < 4 ? 2 * place : 2 * place - 7;
-  let at = (output - place) * inputs + column;
-  for (let i = 0; i < inputs; i++, at += PANEL) halves[at] = codes[output * inputs + i]!;
-}
-
-function writeGroups({ type, codes, scales, inputs }: HeldCodes, memory: Uint8Array, output: number): void {
+function writeOutput(
+  { type, codes, scales, inputs, first }: HeldRows,
+  row: number,
+  memory: Uint8Array,
+): void {
   const groups = Math.ceil(inputs / GROUP);
   const groupBytes = SCALES + (type === 'q8' ? 256 : 128);
-  const place = output % PANEL;
-  const panel = ((output - place) / PANEL) * groups * groupBytes;
+  const place = (first + row) % PANEL;
+  const panel = ((first + row - place) / PANEL) * groups * groupBytes;
   const floats = new Float32Array(memory.buffer, memory.byteOffset, memory.byteLength / 4);
   for (let group = 0; group < groups; group++) {
     const at = panel + group * groupBytes;
-    floats[at / 4 + place] = scales[output * groups + group]!;
-    const first = output * inputs + group * GROUP;
+    floats[at / 4 + place] = scales[row * groups + group]!;
+    const from = row * inputs + group * GROUP;
     const count = Math.min(GROUP, inputs - group * GROUP);
     // Vectors of the first four outputs and of the others take turns.
     const to = at + SCALES + 4 * place;
     if (type === 'q8') {
-      for (let i = 0; i < count; i++) memory[to + 32 * (i >> 2) + (i & 3)] = codes[first + i]!;
+      for (let i = 0; i < count; i++) memory[to + 32 * (i >> 2) + (i & 3)] = codes[from + i]!;
     } else {
-      for (let i = 0; i < count; i++) memory[to + 32 * (i >> 3) + (i & 3)]! |= codes[first + i]! << (i & 4);
+      for (let i = 0; i < count; i++) memory[to + 32 * (i >> 3) + (i & 3)]! |= codes[from + i]! << (i & 4);
     }
   }
 }

@@ -1,7 +1,16 @@
 import type * as tf from '@tensorflow/tfjs-core';
 import { type Activation, activationNumber, NO_ACTIVATION } from './activation-names';
 import { type Call, sizeOf, type WasmKernel, wasmKernel } from './call';
-import { HELD_TYPES, type HeldCodes, type HeldType, writePanels } from './held-panels';
+import {
+  HELD_TYPES,
+  type HeldCodes,
+  type HeldRows,
+  type HeldType,
+  isGrouped,
+  PANEL,
+  writeGroups,
+} from './held-panels';
+import { throughScratch } from './through-scratch';
 
 interface HeldAttrs {
   type: HeldType;
@@ -28,13 +37,49 @@ const typeNumber = (type: HeldType): number => HELD_TYPES.indexOf(type);
 const holdWeightKernel = wasmKernel<Record<never, never>, HeldCodes>(
   'mmllm/HoldWeight',
   'weights in 16, 8 or 4 bits',
-  ({ attrs, kernels, output, bytes }) => {
-    const { type, outputs, inputs } = attrs;
-    const packed = output([kernels.heldBytes(typeNumber(type), outputs, inputs) / 4], 'int32');
-    writePanels(attrs, bytes(packed).fill(0));
+  (call) => {
+    const packed = emptyPanels(call);
+    writePanels(call, { ...call.attrs, first: 0 }, packed);
     return packed;
   },
 );
+
+/** `mmllm/HoldRows`: the same, of a weight whose outputs come piece by piece. */
+const holdRowsKernel = wasmKernel<{ into?: tf.TensorInfo }, HeldRows>(
+  'mmllm/HoldRows',
+  'packs weights in 16, 8 or 4 bits while they are loaded',
+  (call) => {
+    const { into } = call.inputs;
+    const packed = into ? call.overwrite(into) : emptyPanels(call);
+    writePanels(call, call.attrs, packed);
+    return packed;
+  },
+  ['into'],
+);
+
+/** Memory for all panels; zero where outputs or bits are put into it one by one, and behind the last. */
+function emptyPanels({ attrs, kernels, output, bytes }: Call<unknown, HeldCodes>): tf.TensorInfo {
+  const { type, outputs, inputs } = attrs;
+  const packed = output([kernels.heldBytes(typeNumber(type), outputs, inputs) / 4], 'int32');
+  const last = isGrouped(type) ? 0 : Math.floor(outputs / PANEL) * PANEL * inputs * 2;
+  bytes(packed).fill(0, last);
+  return packed;
+}
+
+function writePanels(
+  { kernels, address, bytes, withScratch }: Call<unknown, unknown>,
+  rows: HeldRows,
+  packed: tf.TensorInfo,
+): void {
+  const { type, codes, inputs, first } = rows;
+  if (isGrouped(type)) {
+    writeGroups(rows, bytes(packed));
+    return;
+  }
+  throughScratch(withScratch, codes, inputs, (part) => {
+    kernels.packHalves(part.from, first + part.first, part.rows, inputs, address(packed));
+  });
+}
 
 /** `mmllm/HeldLinear`: `activation(x · Hᵀ + bias) + residual`, and with an activation what went into it. */
 const heldLinearKernel = wasmKernel<HeldLinearInputs, HeldAttrs & { activation?: Activation }>(
@@ -122,6 +167,7 @@ function widenRows(
 /** They go together: what the first packs, only the others read. */
 export const heldKernels: readonly WasmKernel[] = [
   holdWeightKernel,
+  holdRowsKernel,
   heldLinearKernel,
   heldLinearGradKernel,
   heldRowsKernel,

@@ -19,6 +19,7 @@ it('says what it registered, and changes nothing when called again', async () =>
     'mmllm/MatMul',
     'mmllm/Linear',
     'mmllm/HoldWeight',
+    'mmllm/HoldRows',
     'mmllm/HeldLinear',
     'mmllm/HeldLinearGrad',
     'mmllm/HeldRows',
@@ -52,6 +53,7 @@ it('says what it registered, and changes nothing when called again', async () =>
     'mmllm/SigmoidPairLossGrad',
     'mmllm/AdamW',
     'mmllm/SumOfSquares',
+    'mmllm/WriteWeight',
   ]);
   for (const { reason } of registered) expect(reason).toMatch(/\((relaxed|plain) SIMD\)$/);
   const before = registered.map(({ kernelName }) => kernelOf(kernelName));

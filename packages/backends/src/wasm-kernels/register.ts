@@ -22,6 +22,7 @@ import { ropeKernel } from './rope';
 import { columnSumsKernel, embeddingGradKernel, embeddingKernel, selectRowsKernel } from './rows';
 import { hasRelaxedSimd, hasSimd, sideModule } from './side-module';
 import { sumOfSquaresKernel } from './sum-of-squares';
+import { writeWeightKernel } from './write-weight';
 
 export const KERNELS: readonly WasmKernel[] = [
   matmulKernel,
@@ -57,6 +58,7 @@ export const KERNELS: readonly WasmKernel[] = [
   sigmoidPairLossGradKernel,
   adamwKernel,
   sumOfSquaresKernel,
+  writeWeightKernel,
 ];
 
 /**

@@ -123,3 +123,10 @@ export interface LossExports {
   sigmoidPairLoss(logits: number, labels: number, n: number, scale: number): number;
   sigmoidPairGradient(logits: number, labels: number, n: number, scale: number, out: number): void;
 }
+
+/** Types of pieces are −1 for float32, 0 for bfloat16, 1 for float16. */
+export interface WeightExports {
+  widenWeights(type: number, from: number, count: number, to: number): void;
+  turnWeights(type: number, from: number, rows: number, width: number, to: number, step: number): void;
+  packHalves(from: number, first: number, outputs: number, inputs: number, held: number): void;
+}

@@ -1,10 +1,10 @@
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { plainModule, relaxedModule } from './generated/modules';
-import type { ActivationExports, LossExports, NormExports, RowExports } from './row-exports';
+import type { ActivationExports, LossExports, NormExports, RowExports, WeightExports } from './row-exports';
 import { startThreads, type ThreadPool } from './thread-pool';
 
 /** What `assembly/index.ts` exports. Addresses are bytes in the memory of tfjs; flags are 0 or 1. */
-export interface Exports extends ActivationExports, NormExports, RowExports, LossExports {
+export interface Exports extends ActivationExports, NormExports, RowExports, LossExports, WeightExports {
   STATE_SIZE: WebAssembly.Global;
   initialize(state: number): void;
   setThreads(count: number): void;

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { CheckpointError } from '@mmllm/core';
-import { type ByteSource, checkRange, type ReadOptions } from '../source';
+import { type ByteSource, checkRange, type ReadIntoOptions } from '../source';
 import { wrapSystemError } from './errors';
 
 /** Bytes a single system call is asked for: the signal is checked between calls, and 2 GiB would be too many. */
@@ -24,11 +24,10 @@ export async function fileSource(path: string): Promise<ByteSource> {
     name: path,
     size: stat.size,
 
-    async read(start: number, end: number, { signal }: ReadOptions = {}) {
+    async read(start: number, end: number, { signal, into }: ReadIntoOptions = {}) {
       signal?.throwIfAborted();
       checkRange(source, start, end);
-      // A buffer of its own, unlike `allocUnsafe`'s, starts at address 0, so that its elements can be read in place.
-      const bytes = new Uint8Array(Buffer.allocUnsafeSlow(end - start).buffer);
+      const bytes = memoryFor(end - start, into);
       for (let filled = 0; filled < bytes.byteLength; ) {
         const length = Math.min(bytes.byteLength - filled, MAX_CALL_BYTES);
         const { bytesRead } = await handle
@@ -53,4 +52,10 @@ export async function fileSource(path: string): Promise<ByteSource> {
     close: () => handle.close(),
   };
   return source;
+}
+
+function memoryFor(size: number, into: Uint8Array | undefined): Uint8Array {
+  if (into && into.byteLength >= size) return into.subarray(0, size);
+  // A buffer of its own, unlike `allocUnsafe`'s, starts at address 0, so that its elements can be read in place.
+  return new Uint8Array(Buffer.allocUnsafeSlow(size).buffer);
 }

@@ -1,7 +1,8 @@
-import { type ByteSource, type ReadOptions, readExactly } from '../source';
+import { type ByteSource, checkRange, type ReadIntoOptions, type ReadOptions, readExactly } from '../source';
 import { unknownTensor } from '../unknown-tensor';
 import type { TensorData } from './dtype';
 import { readHeader, type SafetensorsHeader, type TensorSpan } from './header';
+import { quote } from './json';
 
 /** An open safetensors file. Only its header is in memory. */
 export class SafetensorsFile implements SafetensorsHeader {
@@ -22,10 +23,24 @@ export class SafetensorsFile implements SafetensorsHeader {
    * @throws CheckpointError for an unknown name or a file that became shorter.
    */
   async read(name: string, options?: ReadOptions): Promise<TensorData> {
+    const { dtype, shape, start, end } = this.#span(name);
+    return { dtype, shape, data: await readExactly(this.#source, start, end, options) };
+  }
+
+  /**
+   * Reads bytes `start` to `end` (exclusive) of a tensor. They may be a view of the source's memory or of `into`.
+   * @throws CheckpointError as `read`, and for bytes that the tensor does not have.
+   */
+  async readRange(name: string, start: number, end: number, options?: ReadIntoOptions): Promise<Uint8Array> {
+    const span = this.#span(name);
+    checkRange({ name: `${this.name} ${quote(name)}`, size: span.end - span.start }, start, end);
+    return readExactly(this.#source, span.start + start, span.start + end, options);
+  }
+
+  #span(name: string): TensorSpan {
     const span = this.tensors.get(name);
-    if (!span) throw unknownTensor(this.name, name, this.tensors.keys());
-    const data = await readExactly(this.#source, span.start, span.end, options);
-    return { dtype: span.dtype, shape: span.shape, data };
+    if (span) return span;
+    throw unknownTensor(this.name, name, this.tensors.keys());
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import { CheckpointError } from '@mmllm/core';
+import { CheckpointError, type WeightPiece } from '@mmllm/core';
 import { type Dtype, describeTensor, type TensorData } from './dtype';
 import { bfloat16ToFloat32, E4M3, E4M3FNUZ, E5M2, E5M2FNUZ, E8M0, float16ToFloat32 } from './floats';
 
@@ -61,6 +61,17 @@ export function toFloat32(tensor: TensorData): Float32Array {
     expected: 'a dtype with float32 values',
     actual: describeTensor(tensor),
   });
+}
+
+/**
+ * The same, but what has 16 bits stays as it is stored. It is a view of the bytes where their address allows.
+ * @throws CheckpointError as `toFloat32`.
+ */
+export function toPiece(tensor: TensorData): WeightPiece {
+  const { dtype, data } = tensor;
+  if (dtype === 'BF16') return { type: 'bfloat16', values: view(data, Uint16Array) };
+  if (dtype === 'F16') return { type: 'float16', values: view(data, Uint16Array) };
+  return { type: 'float32', values: toFloat32(tensor) };
 }
 
 const INT32: Partial<Record<Dtype, (bytes: Uint8Array) => ArrayLike<number | bigint>>> = {

@@ -1,5 +1,13 @@
 /** For tests: modules without a backend. Not exported from the package. */
-import { Module, Parameter, zeros } from '@mmllm/core';
+import {
+  Module,
+  Parameter,
+  turnRows,
+  type WeightWriter,
+  type WriterOptions,
+  widen,
+  zeros,
+} from '@mmllm/core';
 
 /** A parameter that keeps its values in an array, and remembers how often it was set. */
 export class HostParameter extends Parameter {
@@ -14,6 +22,22 @@ export class HostParameter extends Parameter {
     if (!(values instanceof Float32Array) || values.length !== this.size) throw new Error('bad values');
     this.values = values.slice();
     this.assigned++;
+  }
+
+  override writer({ turned = false }: WriterOptions = {}): WeightWriter<void> {
+    const [width = 1, height = 1] = this.shape;
+    const values = new Float32Array(this.size);
+    let at = 0;
+    return {
+      write(piece) {
+        const part = widen(piece);
+        if (turned) turnRows(part, width, { into: values, height, first: at / width });
+        else values.set(part, at);
+        at += part.length;
+      },
+      finish: () => this.assign(values),
+      dispose: () => {},
+    };
   }
 
   override async read(): Promise<Float32Array> {

@@ -1,12 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import {
+  isTurned,
   type RuleLayout,
+  rowsToOurs,
   shapeToOurs,
   shapeToTheirs,
   transpose,
-  valuesToOurs,
   valuesToTheirs,
 } from './layout';
+
+/** What `rowsToOurs` and the writer of a parameter make of a whole tensor. */
+function valuesToOurs(rule: RuleLayout, values: Float32Array, theirs: readonly number[]): Float32Array {
+  const rows = rowsToOurs(rule, values, theirs);
+  const [outputs = 1] = theirs;
+  return isTurned(rule) ? transpose(rows, outputs, rows.length / outputs) : rows;
+}
 
 const count = (size: number) => Float32Array.from({ length: size }, (_, index) => index);
 

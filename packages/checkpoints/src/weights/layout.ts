@@ -1,3 +1,5 @@
+import { turnRows } from '@mmllm/core';
+
 /** How the file arranges the values of a parameter, when not as we do. */
 export type RuleLayout =
   | ({ readonly layout?: undefined } & InterleavedRows)
@@ -21,11 +23,13 @@ interface InterleavedRows {
   readonly interleavedHeads?: number;
 }
 
+const sizeOfRow = ([, ...row]: readonly number[]): number => product(row);
+
 const product = (sizes: readonly number[]): number => sizes.reduce((total, size) => total * size, 1);
 
 /** The shape we give to a file tensor of shape `theirs`; undefined if the layout does not take it. */
 export function shapeToOurs(rule: RuleLayout, theirs: readonly number[]): number[] | undefined {
-  if (!hasWholePairs(rule, theirs[0])) return undefined;
+  if (!hasWholePairs(rule, theirs)) return undefined;
   switch (rule.layout) {
     case undefined:
       return [...theirs];
@@ -48,7 +52,7 @@ export function shapeToOurs(rule: RuleLayout, theirs: readonly number[]): number
 
 /** The shape a file gives to our parameter of shape `ours`; undefined if the layout does not take it. */
 export function shapeToTheirs(rule: RuleLayout, ours: readonly number[]): number[] | undefined {
-  if (!hasWholePairs(rule, ours[rule.layout === 'linear' ? 1 : 0])) return undefined;
+  if (!hasWholePairs(rule, rule.layout === 'linear' ? [...ours].reverse() : ours)) return undefined;
   switch (rule.layout) {
     case undefined:
       return [...ours];
@@ -65,34 +69,41 @@ export function shapeToTheirs(rule: RuleLayout, ours: readonly number[]): number
   }
 }
 
-const headsOf = (rule: RuleLayout): number | undefined =>
-  'interleavedHeads' in rule ? rule.interleavedHeads : undefined;
-
-function hasWholePairs(rule: RuleLayout, rows = 0): boolean {
-  const heads = headsOf(rule);
-  return heads === undefined || rows % (2 * heads) === 0;
+/** Rows of one head of the file, which lie in pairs there; undefined where they do not. */
+export function interleavedRows(rule: RuleLayout, theirs: readonly number[]): number | undefined {
+  const heads = 'interleavedHeads' in rule ? rule.interleavedHeads : undefined;
+  return heads === undefined ? undefined : (theirs[0] ?? 0) / heads;
 }
 
-/** Rearranges file values of shape `theirs` into ours. The result may be `values` itself. */
-export function valuesToOurs(
+const hasWholePairs = (rule: RuleLayout, theirs: readonly number[]): boolean =>
+  (interleavedRows(rule, theirs) ?? 0) % 2 === 0;
+
+/** Whether the rows of the file are our columns. */
+export const isTurned = (rule: RuleLayout): boolean =>
+  rule.layout === 'linear' || rule.layout === 'conv-linear';
+
+/**
+ * Rearranges whole rows of a file tensor, along its first axis of shape `theirs`, each within itself, or within its head
+ * where `interleavedRows` says so: then they are whole heads. What is left is to turn them where `isTurned` says so. The result may
+ * be `rows` itself.
+ */
+export function rowsToOurs<T extends Float32Array | Uint16Array>(
   rule: RuleLayout,
-  values: Float32Array,
+  rows: T,
   theirs: readonly number[],
-): Float32Array {
-  const [outputs = 1, inputs = 1] = theirs;
-  const heads = headsOf(rule);
-  const ordered = heads === undefined ? values : moveRows(values, outputs, heads, 'apart');
-  if (rule.layout === 'linear') return transpose(ordered, outputs, inputs);
-  if (rule.layout !== 'conv-linear') return ordered;
+): T {
+  const headRows = interleavedRows(rule, theirs);
+  if (headRows !== undefined) return moveRows(rows, sizeOfRow(theirs), headRows, 'apart');
+  if (rule.layout !== 'conv-linear') return rows;
+  const [, channels = 1] = theirs;
   const cells = product(rule.kernel);
-  // [out, in, cell] to [out, cell, in] to [(cell, in), out]
-  const channelsLast = new Float32Array(values.length);
-  for (let output = 0; output < outputs; output++) {
-    const start = output * inputs * cells;
-    const block = values.subarray(start, start + inputs * cells);
-    channelsLast.set(transpose(block, inputs, cells), start);
+  // [channel, cell] to [cell, channel]
+  const channelsLast = rows.slice() as T;
+  for (let start = 0; start < rows.length; start += channels * cells) {
+    const [row, into] = [rows, channelsLast].map((all) => all.subarray(start, start + channels * cells) as T);
+    turnRows(row!, cells, { into: into!, height: channels });
   }
-  return transpose(channelsLast, outputs, cells * inputs);
+  return channelsLast;
 }
 
 /** Rearranges our values into the file's shape `theirs`. The result may be `values` itself. */
@@ -104,8 +115,8 @@ export function valuesToTheirs(
   const [outputs = 1, inputs = 1] = theirs;
   if (rule.layout !== 'conv-linear') {
     const rows = rule.layout === 'linear' ? transpose(values, inputs, outputs) : values;
-    const heads = headsOf(rule);
-    return heads === undefined ? rows : moveRows(rows, outputs, heads, 'together');
+    const headRows = interleavedRows(rule, theirs);
+    return headRows === undefined ? rows : moveRows(rows, sizeOfRow(theirs), headRows, 'together');
   }
   const cells = product(rule.kernel);
   const result = transpose(values, cells * inputs, outputs);
@@ -117,41 +128,27 @@ export function valuesToTheirs(
 }
 
 /** Moves the rows that turn together, of each head, to its two halves (`apart`) or beside each other. */
-function moveRows(
-  values: Float32Array,
-  rows: number,
-  heads: number,
+function moveRows<T extends Float32Array | Uint16Array>(
+  values: T,
+  width: number,
+  headRows: number,
   where: 'apart' | 'together',
-): Float32Array {
-  const result = new Float32Array(values.length);
-  const width = values.length / rows;
-  const pairs = rows / heads / 2;
-  for (let row = 0; row < rows; row++) {
+): T {
+  const result = values.slice() as T;
+  const pairs = headRows / 2;
+  for (let row = 0; row < values.length / width; row++) {
     const half = Math.floor(row / pairs);
-    const neighbour = 2 * pairs * (half >> 1) + 2 * (row % pairs) + (half & 1);
+    const neighbour = headRows * (half >> 1) + 2 * (row % pairs) + (half & 1);
     const [from, to] = where === 'apart' ? [neighbour, row] : [row, neighbour];
     result.set(values.subarray(from * width, (from + 1) * width), to * width);
   }
   return result;
 }
 
-/** Side of the square blocks that are transposed at a time, so that reads and writes both stay in the cache. */
-const BLOCK = 32;
-
 /** `[rows, columns]` to `[columns, rows]`. */
 export function transpose(values: Float32Array, rows: number, columns: number): Float32Array {
   const result = new Float32Array(values.length);
-  for (let top = 0; top < rows; top += BLOCK) {
-    const bottom = Math.min(top + BLOCK, rows);
-    for (let left = 0; left < columns; left += BLOCK) {
-      const right = Math.min(left + BLOCK, columns);
-      for (let row = top; row < bottom; row++) {
-        for (let column = left; column < right; column++) {
-          result[column * rows + row] = values[row * columns + column]!;
-        }
-      }
-    }
-  }
+  turnRows(values, columns, { into: result, height: rows });
   return result;
 }
 

@@ -1,13 +1,14 @@
-import type { Module, Parameter } from '@mmllm/core';
+import type { Module } from '@mmllm/core';
 import type { ReadOptions } from '../source';
-import { sameShape, shapeToOurs, valuesToOurs } from './layout';
-import { isIgnored, type NameMap, type NameRule, toTheirs } from './name-map';
+import { type Filling, fillParameters } from './fill';
+import { sameShape, shapeToOurs } from './layout';
+import { isIgnored, type NameMap, toTheirs } from './name-map';
 import { Problems } from './problems';
-import { findGap } from './rows';
+import { cutShape, findGap } from './rows';
 import type { WeightSource } from './source';
 
 export interface LoadProgress {
-  /** The parameter that was filled last. */
+  /** The parameter that was filled last, wholly or in part. */
   path: string;
   /** Values filled so far, and in all. */
   loaded: number;
@@ -32,16 +33,10 @@ export interface LoadReport {
   unexpected: string[];
 }
 
-/** A parameter, and the part of a file tensor that fills it. */
-interface Filling {
-  path: string;
-  parameter: Parameter;
-  rule: NameRule;
-}
-
 /**
- * Fills the parameters of a module from a checkpoint, tensor by tensor. All names and shapes are checked first, so
- * that a refusal leaves the module as it was. If reading fails later, or is aborted, part of it is filled.
+ * Fills the parameters of a module from a checkpoint, a few megabytes at a time: beside the parameters it takes no memory
+ * to speak of. All names and shapes are checked first, so that a refusal leaves the module as it was. If reading fails
+ * later, or is aborted, some parameters are filled and the others as they were.
  * @throws WeightError naming up to ten of each kind of misfit, with the nearest spelling.
  * @throws CheckpointError if the source cannot be read or a tensor has no float32 values.
  */
@@ -56,18 +51,13 @@ export async function loadWeights(
   const all = [...fillings.values()].flat();
   const total = all.reduce((sum, { parameter }) => sum + parameter.size, 0);
   let loaded = 0;
-  // In the order of the source, so that a file is read from front to back.
-  for (const key of source.keys()) {
-    const targets = fillings.get(key);
-    if (!targets) continue;
-    const shape = source.shape(key);
-    const values = await source.read(key, { signal });
-    for (const { path, parameter, rule } of targets) {
-      parameter.assign(valuesToOurs(rule, cutRows(values, shape, rule), cutShape(shape, rule)));
-      loaded += parameter.size;
+  await fillParameters(source, fillings, {
+    signal,
+    onPart: (path, values) => {
+      loaded += values;
       onProgress?.({ path, loaded, total });
-    }
-  }
+    },
+  });
   return { loaded: all.map(({ path }) => path), missing, unexpected };
 }
 
@@ -116,18 +106,4 @@ function planLoad(module: Module, source: WeightSource, map: NameMap, strict: bo
   }
   problems.throwIfAny(source.name, 'a tensor for every parameter, and a use for every tensor');
   return { fillings, missing: [...missing.keys()], unexpected };
-}
-
-/** The shape of the rows that the rule takes. Too few rows show as a shape that fits nothing. */
-function cutShape(shape: readonly number[], { rows }: NameRule): readonly number[] {
-  if (!rows) return shape;
-  const [start, end] = rows;
-  const [size = 0, ...rest] = shape;
-  return [Math.max(Math.min(end, size) - start, 0), ...rest];
-}
-
-function cutRows(values: Float32Array, shape: readonly number[], { rows }: NameRule): Float32Array {
-  if (!rows) return values;
-  const width = values.length / shape[0]!;
-  return values.subarray(rows[0] * width, rows[1] * width);
 }

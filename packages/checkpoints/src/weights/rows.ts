@@ -23,3 +23,11 @@ export function findGap(size: number, sharers: readonly Sharer[]): string | unde
     ? undefined
     : `row ${Math.min(position, size)} of ${size} ${position < size ? 'unused' : 'lacking'}`;
 }
+
+/** The shape of the rows that the rule takes. Too few rows show as a shape that fits nothing. */
+export function cutShape(shape: readonly number[], { rows }: NameRule): readonly number[] {
+  if (!rows) return shape;
+  const [start, end] = rows;
+  const [size = 0, ...rest] = shape;
+  return [Math.max(Math.min(end, size) - start, 0), ...rest];
+}

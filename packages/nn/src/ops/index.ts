@@ -14,7 +14,8 @@ export {
 } from './define-op';
 export { embedding } from './embedding';
 export { groupedMatmul } from './grouped-matmul';
-export { holdWeight, weightFormat } from './held/hold';
+export { weightFormat } from './held/format';
+export { holdWeight } from './held/hold';
 export { layerNorm } from './layer-norm';
 export { linear } from './linear';
 export type { LinearOptions } from './linear-epilogue';

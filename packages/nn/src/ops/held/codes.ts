@@ -1,4 +1,12 @@
-import { fromBfloat16, fromFloat16, type HeldType, toBfloat16, toFloat16, WeightError } from '@mmllm/core';
+import {
+  fromBfloat16,
+  fromFloat16,
+  type HeldType,
+  toBfloat16,
+  toFloat16,
+  WeightError,
+  widen,
+} from '@mmllm/core';
 import { encodeQ4, encodeQ8, GROUP } from './groups';
 
 /** A matrix in one of the types, in plain order: each output with all its inputs. Backends pack it as they like. */
@@ -30,9 +38,8 @@ const ARRAYS = { bfloat16: Uint16Array, float16: Uint16Array, q8: Int8Array, q4:
  */
 export function encode({ values, shape, inputAxis }: Matrix, type: HeldType, path: string): HeldCodes {
   const [inputs, outputs] = [shape[inputAxis], shape[1 - inputAxis]!];
-  const groups = type === 'q8' || type === 'q4' ? Math.ceil(inputs / GROUP) : 0;
-  const codes = new ARRAYS[type](outputs * inputs);
-  const scales = new Float32Array(outputs * groups);
+  const groups = groupsOf(type, inputs);
+  const { codes, scales } = noCodes(type, outputs, inputs);
   for (let o = 0; o < outputs; o++) {
     const row =
       inputAxis === 1
@@ -44,13 +51,54 @@ export function encode({ values, shape, inputAxis }: Matrix, type: HeldType, pat
   return { type, outputs, inputs, codes, scales };
 }
 
+const groupsOf = (type: HeldType, inputs: number): number =>
+  type === 'q8' || type === 'q4' ? Math.ceil(inputs / GROUP) : 0;
+
+/** Room for the codes of a matrix [outputs, inputs]. */
+export function noCodes(type: HeldType, outputs: number, inputs: number): HeldCodes {
+  const codes = new ARRAYS[type](outputs * inputs);
+  return { type, outputs, inputs, codes, scales: new Float32Array(outputs * groupsOf(type, inputs)) };
+}
+
 const LARGEST = { bfloat16: 3.3961775e38, float16: 65519.996, q8: 3.4028235e38, q4: 3.4028235e38 };
 
 function checkFinite(row: Float32Array, type: HeldType, path: string): void {
   // Written so that NaN fails.
   const bad = row.find((value) => !(Math.abs(value) <= LARGEST[type]));
-  if (bad === undefined) return;
-  throw new WeightError({ component: path, expected: `values that ${type} can hold`, actual: `${bad}` });
+  if (bad !== undefined) throw refuse(bad, type, path);
+}
+
+const refuse = (bad: number, type: HeldType, path: string) =>
+  new WeightError({ component: path, expected: `values that ${type} can hold`, actual: `${bad}` });
+
+/** All bits of the exponent, which only NaN and infinities have. */
+const EXPONENTS = { bfloat16: 0x7f80, float16: 0x7c00 };
+
+/**
+ * The same for the codes of a 16-bit type.
+ * @throws WeightError for NaN and infinities.
+ */
+export function checkCodes(codes: Uint16Array, type: 'bfloat16' | 'float16', path: string): void {
+  const exponent = EXPONENTS[type];
+  // Two at a time, which is most of the time of loading otherwise; they begin at a multiple of four bytes.
+  const odd = Math.min((codes.byteOffset / 2) % 2, codes.length);
+  const words = new Int32Array(codes.buffer, codes.byteOffset + 2 * odd, (codes.length - odd) >> 1);
+  const ends = [codes.subarray(0, odd), codes.subarray(odd + 2 * words.length)];
+  const suspects = hasAll(words, exponent) ? [codes] : ends;
+  for (const suspect of suspects) {
+    const bad = suspect.find((code) => (code & exponent) === exponent);
+    if (bad !== undefined) throw refuse(widen({ type, values: Uint16Array.of(bad) })[0]!, type, path);
+  }
+}
+
+/** Whether one of the halves of the words has all bits of `exponent`: adding its lowest one sets the half's sign then. */
+function hasAll(words: Int32Array, exponent: number): boolean {
+  const both = exponent | (exponent << 16);
+  const lowest = exponent & -exponent;
+  const step = lowest | (lowest << 16);
+  let sums = 0;
+  for (let i = 0; i < words.length; i++) sums |= (words[i]! & both) + step;
+  return (sums & 0x8000_8000) !== 0;
 }
 
 function encodeRow(row: Float32Array, type: HeldType, codes: HeldCodes['codes'], scales: Float32Array): void {

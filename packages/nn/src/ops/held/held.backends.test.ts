@@ -10,7 +10,8 @@ import { randomHost, read, transposed, upload } from '../testing/float64';
 import { assertWithin, HELD_TYPES, heldProduct, heldValues } from '../testing/held';
 import { unembed } from '../unembed';
 import type { Matrix } from './codes';
-import { holdWeight, weightFormat } from './hold';
+import { weightFormat } from './format';
+import { holdWeight } from './hold';
 
 const sizes = [
   { rows: 1, outputs: 11, inputs: 37 },

@@ -1,11 +1,4 @@
-import {
-  ConfigError,
-  type HeldType,
-  type HeldWeight,
-  WEIGHT_TYPES,
-  type WeightFormat,
-  type WeightType,
-} from '@mmllm/core';
+import type { HeldType, HeldWeight } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { defineKernel } from '../define-op';
 import { decode, encode, type HeldCodes, type Matrix } from './codes';
@@ -15,7 +8,7 @@ import { heldRows } from './rows';
  * Puts codes into the form that the other kernels for held weights of this backend read. The reference keeps float32
  * values, rounded through the type, so that any backend can have held weights; it saves no memory.
  */
-const packCodes = defineKernel<Record<never, never>, HeldCodes>({
+const pack = defineKernel<Record<never, never>, HeldCodes>({
   name: 'mmllm/HoldWeight',
   reference: (_, codes) => tf.tensor2d(decode(codes), [codes.outputs, codes.inputs]),
 });
@@ -27,8 +20,18 @@ const packCodes = defineKernel<Record<never, never>, HeldCodes>({
  * @throws WeightError for a value that the type cannot hold: NaN, an infinity, in float16 anything beyond ±65504.
  */
 export function holdWeight(matrix: Matrix, type: HeldType, path = 'weight'): HeldWeight {
-  const packed = tf.keep(packCodes({}, encode(matrix, type, path))[0]!);
-  const { shape, inputAxis } = matrix;
+  return heldWeight(packCodes(encode(matrix, type, path)), type, matrix);
+}
+
+/** In the form of the current backend; the caller owns it. */
+export const packCodes = (codes: HeldCodes): tf.Tensor => tf.keep(pack({}, codes)[0]!);
+
+/** The weight whose packed form this is. */
+export function heldWeight(
+  packed: tf.Tensor,
+  type: HeldType,
+  { shape, inputAxis }: Omit<Matrix, 'values'>,
+): HeldWeight {
   const weight: HeldWeight = {
     type,
     shape,
@@ -39,29 +42,6 @@ export function holdWeight(matrix: Matrix, type: HeldType, path = 'weight'): Hel
     dispose: () => packed.dispose(),
   };
   return weight;
-}
-
-/**
- * The format of a type for `Parameter.hold`; undefined for float32.
- *
- * @param inputAxis which axis of the parameter's two a product sums over: 0 for a layer of [In, Out], 1 for a table
- * @throws ConfigError for an unknown type.
- */
-export function weightFormat(type: WeightType, inputAxis: 0 | 1): WeightFormat | undefined {
-  if (!WEIGHT_TYPES.includes(type)) {
-    throw new ConfigError({
-      component: 'held weights',
-      expected: WEIGHT_TYPES.join(', '),
-      actual: String(type),
-    });
-  }
-  if (type === 'float32') return undefined;
-  return {
-    type,
-    hold: (values, shape, path) =>
-      // Weights of layers and tables are matrices.
-      holdWeight({ values, shape: shape as [number, number], inputAxis }, type, path),
-  };
 }
 
 /** Values that are read at a time, which need memory as float32. */
