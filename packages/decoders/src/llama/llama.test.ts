@@ -177,8 +177,38 @@ describe('llama.checkpoint.config', () => {
     expect(config.ropeTheta).toBe(50_000);
   });
 
+  it('reads how the rotation is stretched, in both spellings', () => {
+    const linear = llama.checkpoint.config({ rope_scaling: { type: 'linear', factor: 2 } });
+    expect(linear.ropeScaling).toEqual({ type: 'linear', factor: 2 });
+    const { ropeScaling, ropeTheta } = llama.checkpoint.config({
+      rope_parameters: {
+        rope_type: 'llama3',
+        rope_theta: 500_000,
+        factor: 8,
+        low_freq_factor: 1,
+        high_freq_factor: 4,
+        original_max_position_embeddings: 8192,
+      },
+    });
+    expect(ropeTheta).toBe(500_000);
+    expect(ropeScaling).toEqual({
+      type: 'llama3',
+      factor: 8,
+      lowFreqFactor: 1,
+      highFreqFactor: 4,
+      originalMaxPositions: 8192,
+    });
+  });
+
+  it('has rows of the embedding that are never predicted', () => {
+    const extra = llama({ ...tiny, tieWordEmbeddings: false, numExtraEmbeddings: 3 });
+    const plain = llama({ ...tiny, tieWordEmbeddings: false });
+    expect(extra.countParameters() - plain.countParameters()).toBe(3 * tiny.hiddenSize);
+    expect(() => llama({ ...tiny, tieWordEmbeddings: true, numExtraEmbeddings: 3 })).toThrow(ConfigError);
+  });
+
   it.each([
-    [{ rope_parameters: { rope_type: 'llama3', rope_theta: 1 } }, 'rope_parameters.rope_type', 'llama3'],
+    [{ rope_parameters: { rope_type: 'llama3', rope_theta: 1 } }, 'rope_parameters.factor', 'nothing'],
     [{ rope_scaling: { type: 'yarn', factor: 4 } }, 'rope_scaling.type', 'yarn'],
     [{ hidden_act: 'gelu' }, 'hidden_act', 'gelu'],
     [{ hidden_size: '4096' }, 'hidden_size', '4096'],

@@ -15,9 +15,11 @@ export const ropeScalingSchema: z.ZodType<RopeScaling> = z.discriminatedUnion('t
   }),
 ]);
 
+const kind = z.enum(['default', 'linear', 'llama3']);
+
 /** Kinds of scaling as transformers writes them, with `rope_theta` among their values since version 5. */
 const scaling = z
-  .object({ rope_type: z.string().optional(), type: z.string().optional(), rope_theta: positive.optional() })
+  .object({ rope_type: kind.optional(), type: kind.optional() })
   .loose()
   // It was once called `type`.
   .transform(({ rope_type, type, ...rest }) => ({ ...rest, rope_type: rope_type ?? type ?? 'default' }))
