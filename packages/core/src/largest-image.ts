@@ -1,4 +1,4 @@
-import type { ImagePreprocessing, ImageView, PreparedImage } from './contracts';
+import type { CanvasPreprocessing, ImagePreprocessing, ImageView, PreparedImage } from './contracts';
 
 interface Size {
   readonly height: number;
@@ -31,7 +31,7 @@ export function largestImage(preprocessing: ImagePreprocessing): PreparedImage |
       return whole(square(rounded * multiple));
     }
     case 'canvas':
-      return tiled(square(preprocessing.tileSize), preprocessing.maxTiles, 'none');
+      return canvas(preprocessing);
     case 'crops':
       return withThumbnail(preprocessing.cropSize, preprocessing.maxCrops);
     case 'anyres': {
@@ -47,6 +47,27 @@ export function largestImage(preprocessing: ImagePreprocessing): PreparedImage |
 
 const mostTiles = (resolutions: readonly Size[], side: number): number =>
   Math.max(1, ...resolutions.map(({ height, width }) => Math.ceil(height / side) * Math.ceil(width / side)));
+
+/** The canvas of the most tiles; views that it does not fill are there, but do not count. */
+function canvas({
+  tileSize,
+  maxTiles,
+  grids = [{ rows: 1, columns: maxTiles }],
+}: CanvasPreprocessing): PreparedImage {
+  const { rows, columns } = grids.reduce((most, grid) => (tilesOf(grid) > tilesOf(most) ? grid : most));
+  const views = Array.from({ length: maxTiles }, (_, i): ImageView => {
+    const view = { role: 'tile', ...square(tileSize) } as const;
+    if (i >= rows * columns) return { ...view, valid: false };
+    return { ...view, tile: { row: Math.floor(i / columns), column: i % columns } };
+  });
+  return {
+    views,
+    original: { height: rows * tileSize, width: columns * tileSize },
+    tiles: { rows, columns },
+  };
+}
+
+const tilesOf = ({ rows, columns }: { rows: number; columns: number }): number => rows * columns;
 
 /** A row of tiles; a picture of a single one has no thumbnail, and is the whole. */
 function tiled(size: Size, count: number, thumbnail: 'first' | 'last' | 'none'): PreparedImage {

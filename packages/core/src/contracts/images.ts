@@ -104,6 +104,8 @@ export interface CanvasPreprocessing extends Normalisation {
   readonly kind: 'canvas';
   readonly tileSize: number;
   readonly maxTiles: number;
+  /** The canvases there are, in tiles. Default: all of at most `maxTiles`. */
+  readonly grids?: readonly { readonly rows: number; readonly columns: number }[];
   readonly resample: Resample;
 }
 

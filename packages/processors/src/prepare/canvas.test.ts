@@ -55,6 +55,14 @@ describe('canvas', () => {
     ]);
   });
 
+  it('takes only the canvases that there are', () => {
+    const batch = prepareImages([noise(300, 100)], { ...mllama, grids: [{ rows: 2, columns: 2 }] });
+    disposeImages(batch);
+    expect(batch.images[0].tiles).toEqual({ rows: 2, columns: 2 });
+    const grids = [{ rows: 5, columns: 1 }];
+    expect(() => prepareImages([noise(4, 4)], { ...mllama, grids })).toThrow(ConfigError);
+  });
+
   it('refuses canvases without tiles', () => {
     expect(() => prepareImages([noise(4, 4)], { ...mllama, maxTiles: 0 })).toThrow(ConfigError);
   });

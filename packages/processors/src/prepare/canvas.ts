@@ -1,7 +1,7 @@
 import type { CanvasPreprocessing, DenseImages, ImageView, Picture } from '@mmllm/core';
 import { resize } from '../resize/resize';
 import type { Size } from '../resize/size';
-import { checkCounts } from './check';
+import { checkCounts, checkField } from './check';
 import { denseImages } from './dense';
 import { type TileGrid, tileGrids, tileViews, tileWindows } from './grid';
 import { pixelWriter } from './pixels';
@@ -16,10 +16,12 @@ import { pixelWriter } from './pixels';
 export function prepareCanvas(pictures: readonly Picture[], preprocessing: CanvasPreprocessing): DenseImages {
   const { tileSize: side, maxTiles, resample } = preprocessing;
   checkCounts({ tileSize: side, maxTiles });
+  const grids = tileGrids(1, maxTiles).filter((grid) => isThere(grid, preprocessing));
+  checkField('grids', grids.length > 0, `a canvas of at most ${maxTiles} tiles`, preprocessing.grids);
   const square = { height: side, width: side };
   const { write } = pixelWriter(preprocessing);
   return denseImages(pictures, square, (picture) => {
-    const tiles = bestCanvas(picture, side, maxTiles);
+    const tiles = bestCanvas(picture, side, grids);
     const missing: ImageView = { role: 'tile', ...square, valid: false };
     const views = tileViews(tiles, square);
     return {
@@ -35,11 +37,14 @@ export function prepareCanvas(pictures: readonly Picture[], preprocessing: Canva
   });
 }
 
+const isThere = ({ rows, columns }: TileGrid, { grids }: CanvasPreprocessing): boolean =>
+  grids?.some((grid) => grid.rows === rows && grid.columns === columns) ?? true;
+
 /**
  * The canvas that needs the least enlargement to be filled or, where the picture is too large for all, the least
  * reduction. Among equals the smallest.
  */
-function bestCanvas({ height, width }: Size, side: number, maxTiles: number): TileGrid {
+function bestCanvas({ height, width }: Size, side: number, grids: readonly TileGrid[]): TileGrid {
   const scale = ({ rows, columns }: TileGrid) => Math.min((rows * side) / height, (columns * side) / width);
   const better = (a: TileGrid, b: TileGrid): boolean => {
     const [x, y] = [scale(a), scale(b)];
@@ -47,7 +52,7 @@ function bestCanvas({ height, width }: Size, side: number, maxTiles: number): Ti
     if (x >= 1 && y >= 1) return x < y;
     return x > y;
   };
-  return tileGrids(1, maxTiles).reduce((best, grid) => (better(grid, best) ? grid : best));
+  return grids.reduce((best, grid) => (better(grid, best) ? grid : best));
 }
 
 /** Small pictures grow to the side of a tile at most, large ones shrink into the canvas; the aspect is kept. */

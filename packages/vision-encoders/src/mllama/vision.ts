@@ -58,6 +58,7 @@ export class MllamaVision extends Module implements ImageEncoder {
       kind: 'canvas',
       tileSize: imageSize,
       maxTiles,
+      grids: config.aspectRatios.map(([rows, columns]) => ({ rows, columns })),
       resample: 'bilinear',
       ...clipPixels,
       ...config.normalisation,
