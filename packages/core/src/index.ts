@@ -5,7 +5,14 @@ export * from './contracts';
 export { formatTable, type PictureTokens, tokensOfPicture } from './describe';
 export * from './errors';
 export type { Answer, GenerationStream } from './generation';
-export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half';
+export {
+  bfloat16ToFloat32,
+  float16ToFloat32,
+  fromBfloat16,
+  fromFloat16,
+  toBfloat16,
+  toFloat16,
+} from './half';
 export * from './held-weight';
 export * from './initializers';
 export { largestImage } from './largest-image';
@@ -14,7 +21,6 @@ export { type InitializeOptions, Module } from './module';
 export { Parameter, type ParameterOptions } from './parameter';
 export { nextPositions, sequentialPositions } from './positions';
 export { permutation, type Random, random } from './random';
-export { bfloat16ToFloat32, float16ToFloat32 } from './weights/halves';
 export { type WeightPiece, widen } from './weights/piece';
 export { type TurnedPlace, turnRows } from './weights/turn';
 export type { WeightWriter, WriterOptions } from './weights/writer';

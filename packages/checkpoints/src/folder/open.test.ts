@@ -57,6 +57,14 @@ async function refusal(files: Record<string, FileContent>): Promise<string> {
 }
 
 describe('openModelFolder', () => {
+  it('reads the rows of a tensor from its shard alone', async () => {
+    const folder = await open(sharded());
+    const weights = await folder.weights();
+    const { values } = await weights.readRows!('c', 1, 3);
+    expect([...values]).toEqual([5, 6]);
+    await folder.close();
+  });
+
   it('gives the files that are there, from a folder or the root', async () => {
     const files = {
       'config.json': encode('{"hidden_size":8}'),

@@ -4,7 +4,7 @@ import { quote } from '../safetensors/json';
 import type { ReadOptions } from '../source';
 import type { FolderReader } from '../storage/storage';
 import { Problems } from '../weights/problems';
-import { safetensorsWeights, type WeightSource } from '../weights/source';
+import { type RowSource, safetensorsWeights, type WeightSource } from '../weights/source';
 import { inFolder, WEIGHTS, WEIGHTS_INDEX } from './files';
 import { parseIndex } from './index-file';
 import { readText } from './read-text';
@@ -101,12 +101,12 @@ const throwMisfits = (problems: Problems, index: string) =>
   problems.throwIfAny(index, 'shards that hold what the index says', CheckpointError);
 
 /** The tensors of several files as one source: file after file, each in its own order. */
-function joinFiles(name: string, files: readonly SafetensorsFile[]): WeightSource {
-  const home = new Map<string, WeightSource>();
+function joinFiles(name: string, files: readonly SafetensorsFile[]): RowSource {
+  const home = new Map<string, RowSource>();
   for (const source of files.map(safetensorsWeights)) {
     for (const key of source.keys()) home.set(key, source);
   }
-  const sourceOf = (key: string): WeightSource => {
+  const sourceOf = (key: string): RowSource => {
     const source = home.get(key);
     if (source) return source;
     throw new CheckpointError({ component: name, expected: `a tensor ${quote(key)}`, actual: 'none' });
@@ -116,6 +116,7 @@ function joinFiles(name: string, files: readonly SafetensorsFile[]): WeightSourc
     keys: () => home.keys(),
     shape: (key) => sourceOf(key).shape(key),
     read: async (key, options) => sourceOf(key).read(key, options),
+    readRows: async (key, ...range) => sourceOf(key).readRows(key, ...range),
   };
 }
 

@@ -2,7 +2,7 @@ import type { Parameter, WeightPiece, WeightWriter } from '@mmllm/core';
 import type { ReadOptions } from '../source';
 import { interleavedRows, isTurned, rowsToOurs } from './layout';
 import type { NameRule } from './name-map';
-import { readAhead } from './read-ahead';
+import { prefetched } from './prefetch';
 import { cutShape } from './rows';
 import type { WeightSource } from './source';
 
@@ -44,7 +44,7 @@ export async function fillParameters(
   const read = rowReader(source, jobs, signal);
   let writer: WeightWriter<void> | undefined;
   try {
-    for await (const [job, piece] of readAhead(jobs, read)) {
+    for await (const [job, piece] of prefetched(jobs, read)) {
       signal?.throwIfAborted();
       const { parameter, path, rule, key, isLast } = job;
       writer ??= parameter.writer({ turned: isTurned(rule) });

@@ -27,8 +27,11 @@ export interface WeightSource {
   readRows?(key: string, start: number, end: number, options?: ReadIntoOptions): Promise<WeightPiece>;
 }
 
+/** A source that can be read by rows. */
+export type RowSource = WeightSource & Required<Pick<WeightSource, 'readRows'>>;
+
 /** The tensors of an open file as weights. The file stays the caller's to close. */
-export function safetensorsWeights(file: SafetensorsFile): WeightSource {
+export function safetensorsWeights(file: SafetensorsFile): RowSource {
   const spanOf = (key: string): TensorSpan => {
     const tensor = file.tensors.get(key);
     if (tensor && hasFloat32(tensor.dtype)) return tensor;

@@ -1,4 +1,4 @@
-import { bfloat16ToFloat32, float16ToFloat32 } from './halves';
+import { bfloat16ToFloat32, float16ToFloat32 } from '../half';
 
 /** Consecutive numbers of a weight, as a checkpoint stores them; of the 16-bit types their bits. */
 export type WeightPiece =

@@ -4,7 +4,7 @@
  *
  * @param read is given a job and 0 or 1 in turn, for memory that it may use again
  */
-export async function* readAhead<J, R>(
+export async function* prefetched<J, R>(
   jobs: Iterable<J>,
   read: (job: J, turn: 0 | 1) => Promise<R>,
 ): AsyncGenerator<[job: J, result: R], void, undefined> {
