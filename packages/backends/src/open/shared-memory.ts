@@ -21,8 +21,12 @@ const addresses = new Map<string | undefined, Promise<string>>();
  * @throws {Error} if the binary cannot be read, is not as expected, or may not be fetched from a blob here.
  */
 export function sharedBinary(url: string | undefined): Promise<string> {
-  const address = addresses.get(url) ?? publish(url);
+  const known = addresses.get(url);
+  if (known) return known;
+  const address = publish(url);
   addresses.set(url, address);
+  // What failed once, such as a download, may be tried again.
+  address.catch(() => addresses.delete(url));
   return address;
 }
 

@@ -60,7 +60,9 @@ const holdRowsKernel = wasmKernel<{ into?: tf.TensorInfo }, HeldRows>(
 /** Memory for all panels; zero where outputs or bits are put into it one by one, and behind the last. */
 function emptyPanels({ attrs, kernels, output, bytes }: Call<unknown, HeldCodes>): tf.TensorInfo {
   const { type, outputs, inputs } = attrs;
-  const packed = output([kernels.heldBytes(typeNumber(type), outputs, inputs) / 4], 'int32');
+  // Unsigned: from 2 GB on it comes out negative.
+  const size = kernels.heldBytes(typeNumber(type), outputs, inputs) >>> 0;
+  const packed = output([size / 4], 'int32');
   const last = isGrouped(type) ? 0 : Math.floor(outputs / PANEL) * PANEL * inputs * 2;
   bytes(packed).fill(0, last);
   return packed;

@@ -84,7 +84,8 @@ export class PackedWeights {
   }
 
   #pack({ address, n, k, transpose }: RightSide, changes: number): Entry | undefined {
-    const bytes = this.#kernels.packedBytes(n, k);
+    // Unsigned: from 2 GB on it comes out negative.
+    const bytes = this.#kernels.packedBytes(n, k) >>> 0;
     if (this.#bytes + bytes > BUDGET) return undefined;
     const packedAt = this.#heap.malloc(bytes);
     if (packedAt === 0) return undefined;

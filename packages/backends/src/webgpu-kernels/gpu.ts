@@ -1,4 +1,4 @@
-import type { BackendError } from '@mmllm/core';
+import { BackendError } from '@mmllm/core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { allowDirectives } from './directives';
@@ -72,9 +72,13 @@ export class Gpu {
     return Math.min(wished, this.limits.maxComputeInvocationsPerWorkgroup);
   }
 
-  /** Runs a program. With `into`, it writes to that result of an earlier one. */
+  /**
+   * Runs a program. With `into`, it writes to that result of an earlier one.
+   * @throws BackendError for a tensor that no shader can be given here: WebGPU itself would leave the result zero.
+   */
   run(program: Program, into?: tf.TensorInfo): tf.TensorInfo {
     const { backend, guard } = this.#state;
+    this.#checkSizes(program);
     if (sizeOf(program.shape) === 0) {
       return this.#keep(backend.makeTensorInfo([...program.shape], 'float32', new Float32Array(0)));
     }
@@ -141,6 +145,17 @@ export class Gpu {
   #keep(info: tf.TensorInfo): tf.TensorInfo {
     this.#made.add(info);
     return info;
+  }
+
+  #checkSizes({ shape, inputs }: Program): void {
+    const largest = 4 * Math.max(sizeOf(shape), ...Object.values(inputs).map((info) => sizeOf(info.shape)));
+    const limit = this.limits.maxStorageBufferBindingSize;
+    if (largest <= limit) return;
+    throw new BackendError({
+      component: `${this.#kernelName} on webgpu`,
+      expected: `tensors of at most ${limit} bytes, which is what this adapter lets a shader see`,
+      actual: `${largest} bytes`,
+    });
   }
 
   /** WebGPU binds no empty buffers; no program reads from an empty tensor. */

@@ -21,6 +21,7 @@ const normType = z
 const transformers = z.object({
   image_size: side(448),
   patch_size: side(14),
+  num_channels: z.literal(3).default(3),
   hidden_size: z.int().default(1024),
   num_hidden_layers: z.int().default(24),
   num_attention_heads: z.int().default(16),
@@ -39,6 +40,7 @@ const transformers = z.object({
 const original = z.object({
   image_size: side(224),
   patch_size: side(14),
+  num_channels: z.literal(3).default(3),
   hidden_size: z.int().default(3200),
   num_hidden_layers: z.int().default(48),
   num_attention_heads: z.int().default(25),

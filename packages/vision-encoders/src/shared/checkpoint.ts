@@ -53,6 +53,7 @@ export const huggingFaceVision = (defaults: {
 }) =>
   z.object({
     image_size: z.int().default(224),
+    num_channels: z.literal(3).default(3),
     patch_size: z.int().default(defaults.patchSize),
     hidden_size: z.int().default(768),
     num_hidden_layers: z.int().default(12),
