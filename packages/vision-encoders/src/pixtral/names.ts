@@ -1,5 +1,6 @@
-import type { NameMap } from '@mmllm/checkpoints';
+import { composeMaps, type NameMap, type NameRule, prefixMap } from '@mmllm/checkpoints';
 import { linearNames } from '../shared/names';
+import type { PixtralConfig } from './vision';
 
 const layer = 'layers.{i}';
 const block = 'transformer.layers.{i}';
@@ -40,3 +41,46 @@ export const besidesPixtral: NameMap = {
     'lm_head.weight',
   ],
 };
+
+/**
+ * The names of the tower in Mistral's own files, where rotary positions turn neighbouring channels: the rows of queries and
+ * keys are moved to where they turn as two halves.
+ */
+export function pixtralOriginalNames({ patchSize = 16, numHeads }: PixtralConfig): NameMap {
+  const linear = (ours: string, theirs: string, interleavedHeads?: number): NameRule => ({
+    ours: `${layer}.${ours}.weight`,
+    theirs: `${block}.${theirs}.weight`,
+    layout: 'linear',
+    interleavedHeads,
+  });
+  const tower: NameMap = {
+    rules: [
+      {
+        ours: 'patchEmbedding.weight',
+        theirs: 'patch_conv.weight',
+        layout: 'conv-linear',
+        kernel: [patchSize, patchSize],
+      },
+      { ours: 'preNorm.weight', theirs: 'ln_pre.weight' },
+      { ours: `${layer}.attentionNorm.weight`, theirs: `${block}.attention_norm.weight` },
+      linear('selfAttention.qProj', 'attention.wq', numHeads),
+      linear('selfAttention.kProj', 'attention.wk', numHeads),
+      linear('selfAttention.vProj', 'attention.wv'),
+      linear('selfAttention.outProj', 'attention.wo'),
+      { ours: `${layer}.mlpNorm.weight`, theirs: `${block}.ffn_norm.weight` },
+      linear('mlp.gateProj', 'feed_forward.w1'),
+      linear('mlp.downProj', 'feed_forward.w2'),
+      linear('mlp.upProj', 'feed_forward.w3'),
+    ],
+  };
+  return composeMaps(prefixMap(tower, { theirs: 'vision_encoder' }), {
+    rules: [],
+    ignore: [
+      'vision_language_adapter.**',
+      'layers.**',
+      'norm.weight',
+      'output.weight',
+      'tok_embeddings.weight',
+    ],
+  });
+}

@@ -5,8 +5,8 @@ import { ConfigError, disposeImages, type PackedImages, ShapeError } from '@mmll
 import { activate, linear } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type GoldenCase, openCase } from '../testing/golden';
-import { fromPaddedPixels, type PackedTransformer, pixtral } from './index';
+import { type GoldenCase, type GoldenTensor, memoryWeights, openCase } from '../testing/golden';
+import { fromPaddedPixels, type PackedTransformer, pixtral, pixtralOriginalNames } from './index';
 
 let golden: GoldenCase;
 
@@ -82,6 +82,30 @@ describe('Pixtral, case base', () => {
       expect(new Float32Array((await read()).buffer.slice(0))).toEqual(await golden.weights.read(key));
     }
     encoder.dispose();
+  });
+
+  it("loads Mistral's own files, whose rotation turns neighbours", async () => {
+    const encoder = await load();
+    const names = pixtralOriginalNames(config());
+    const tensors = new Map<string, GoldenTensor>();
+    for (const [key, { shape, read }] of saveWeights(encoder, names)) {
+      tensors.set(key, { shape, data: new Float32Array((await read()).buffer.slice(0)) });
+    }
+    // Rows 2i and 2i + 1 of a head are i and i + D / 2 in transformers' file.
+    const wq = tensors.get('vision_encoder.transformer.layers.1.attention.wq.weight')!;
+    const theirs = await golden.weights.read('vision_tower.transformer.layers.1.attention.q_proj.weight');
+    const { hiddenSize, numHeads } = config();
+    const headSize = wq.shape[0] / numHeads;
+    const row = (values: Float32Array, i: number) => values.subarray(i * hiddenSize, (i + 1) * hiddenSize);
+    for (const pair of [0, 1, headSize / 2 - 1]) {
+      expect(row(wq.data, headSize + 2 * pair)).toEqual(row(theirs, headSize + pair));
+      expect(row(wq.data, headSize + 2 * pair + 1)).toEqual(row(theirs, headSize + pair + headSize / 2));
+    }
+    const again = pixtral(config());
+    await loadWeights(again, memoryWeights(tensors), names);
+    expect(await difference(again)).toBe('');
+    encoder.dispose();
+    again.dispose();
   });
 
   it('sees each picture alone, as if there were no other', async () => {
