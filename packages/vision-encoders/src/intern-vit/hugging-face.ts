@@ -1,17 +1,6 @@
 import { z } from 'zod';
-import { hiddenAct, parseHuggingFace } from '../shared/checkpoint';
+import { hiddenAct, parseHuggingFace, squareSide, takenLayers } from '../shared/checkpoint';
 import type { InternVitConfig } from './vision';
-
-/** A side, or the height and width of a square. */
-const side = (usual: number) =>
-  z
-    .union([z.int(), z.tuple([z.int(), z.int()])])
-    .default(usual)
-    .transform((value, context) => {
-      if (typeof value === 'number') return value;
-      if (value[0] !== value[1]) context.addIssue({ code: 'custom', message: 'expected a square' });
-      return value[0];
-    });
 
 const normType = z
   .enum(['rms_norm', 'layer_norm'])
@@ -19,8 +8,8 @@ const normType = z
 
 /** `InternVLVisionConfig` of transformers, with its defaults. */
 const transformers = z.object({
-  image_size: side(448),
-  patch_size: side(14),
+  image_size: squareSide.prefault(448),
+  patch_size: squareSide.prefault(14),
   num_channels: z.literal(3).default(3),
   hidden_size: z.int().default(1024),
   num_hidden_layers: z.int().default(24),
@@ -38,8 +27,8 @@ const transformers = z.object({
 
 /** `InternVisionConfig` of OpenGVLab, with its defaults. */
 const original = z.object({
-  image_size: side(224),
-  patch_size: side(14),
+  image_size: squareSide.prefault(224),
+  patch_size: squareSide.prefault(14),
   num_channels: z.literal(3).default(3),
   hidden_size: z.int().default(3200),
   num_hidden_layers: z.int().default(48),
@@ -54,6 +43,9 @@ const original = z.object({
 });
 
 const kind = z.looseObject({ model_type: z.string().optional() });
+
+/** `InternVLChatConfig` of OpenGVLab. */
+const chat = z.looseObject({ select_layer: z.int().default(-1) });
 
 /**
  * Our configuration from the `config.json` of transformers' `internvl_vision` or OpenGVLab's `intern_vit_6b`, alone or
@@ -72,7 +64,14 @@ function fromTransformers(json: unknown): InternVitConfig {
     qkNorm: hf.use_qk_norm,
     postNorm: !hf.use_mean_pooling,
     layerScale: hf.layer_scale_init_value,
+    features: takenFeatures(json, !hf.use_mean_pooling),
   };
+}
+
+/** What InternVL takes: −1, its default, is the state after the last norm, any other layer's is before it. */
+function takenFeatures(json: unknown, postNorm: boolean): InternVitConfig['features'] {
+  const layers = takenLayers('intern-vit', json) ?? [-1];
+  return { layers, norm: postNorm && layers.every((layer) => layer === -1) };
 }
 
 function fromOriginal(json: unknown): InternVitConfig {
@@ -83,6 +82,7 @@ function fromOriginal(json: unknown): InternVitConfig {
     qkNorm: hf.qk_normalization,
     postNorm: false,
     layerScale: hf.initializer_factor,
+    features: { layers: [parseHuggingFace('intern-vit', chat, json).select_layer] },
   };
 }
 

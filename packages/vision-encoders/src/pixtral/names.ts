@@ -1,59 +1,29 @@
 import { composeMaps, type NameMap, type NameRule, prefixMap } from '@mmllm/checkpoints';
-import { linearNames } from '../shared/names';
 import type { PixtralConfig } from './vision';
+
+/** What a layout calls the projections of a block. */
+interface ProjectionNames {
+  readonly attention: { readonly q: string; readonly k: string; readonly v: string; readonly out: string };
+  readonly mlp: { readonly gate: string; readonly up: string; readonly down: string };
+  /** Heads of queries and keys, where rotary positions turn neighbouring channels. */
+  readonly interleavedHeads?: number;
+}
 
 const layer = 'layers.{i}';
 const block = 'transformer.layers.{i}';
 
-/** As transformers writes the tower, without its prefix. There are no biases. */
-export const pixtralNames = (patchSize: number): NameMap => ({
-  rules: [
-    {
-      ours: 'patchEmbedding.weight',
-      theirs: 'patch_conv.weight',
-      layout: 'conv-linear',
-      kernel: [patchSize, patchSize],
-    },
-    { ours: 'preNorm.weight', theirs: 'ln_pre.weight' },
-    { ours: `${layer}.attentionNorm.weight`, theirs: `${block}.attention_norm.weight` },
-    ...linearNames(`${layer}.selfAttention.qProj`, `${block}.attention.q_proj`),
-    ...linearNames(`${layer}.selfAttention.kProj`, `${block}.attention.k_proj`),
-    ...linearNames(`${layer}.selfAttention.vProj`, `${block}.attention.v_proj`),
-    ...linearNames(`${layer}.selfAttention.outProj`, `${block}.attention.o_proj`),
-    { ours: `${layer}.mlpNorm.weight`, theirs: `${block}.ffn_norm.weight` },
-    ...linearNames(`${layer}.mlp.gateProj`, `${block}.feed_forward.gate_proj`),
-    ...linearNames(`${layer}.mlp.upProj`, `${block}.feed_forward.up_proj`),
-    ...linearNames(`${layer}.mlp.downProj`, `${block}.feed_forward.down_proj`),
-  ],
-});
-
-/** Where the tower stands in a file; the first spelling is the one that is written. */
-export const pixtralPrefixes: readonly string[] = ['vision_tower', '', 'model.vision_tower'];
-
-/** What a file holds besides: a projector and a language model. */
-export const besidesPixtral: NameMap = {
-  rules: [],
-  ignore: [
-    'multi_modal_projector.**',
-    'model.multi_modal_projector.**',
-    'language_model.**',
-    'model.language_model.**',
-    'lm_head.weight',
-  ],
-};
-
-/**
- * The names of the tower in Mistral's own files, where rotary positions turn neighbouring channels: the rows of queries and
- * keys are moved to where they turn as two halves.
- */
-export function pixtralOriginalNames({ patchSize = 16, numHeads }: PixtralConfig): NameMap {
-  const linear = (ours: string, theirs: string, interleavedHeads?: number): NameRule => ({
+/** The tower without its prefix. There are no biases. */
+function towerNames(patchSize: number, { attention, mlp, interleavedHeads }: ProjectionNames): NameMap {
+  const weight = (ours: string, theirs: string) => ({
     ours: `${layer}.${ours}.weight`,
     theirs: `${block}.${theirs}.weight`,
-    layout: 'linear',
-    interleavedHeads,
   });
-  const tower: NameMap = {
+  const linear = (ours: string, theirs: string, heads?: number): NameRule => ({
+    ...weight(ours, theirs),
+    layout: 'linear',
+    interleavedHeads: heads,
+  });
+  return {
     rules: [
       {
         ours: 'patchEmbedding.weight',
@@ -62,25 +32,65 @@ export function pixtralOriginalNames({ patchSize = 16, numHeads }: PixtralConfig
         kernel: [patchSize, patchSize],
       },
       { ours: 'preNorm.weight', theirs: 'ln_pre.weight' },
-      { ours: `${layer}.attentionNorm.weight`, theirs: `${block}.attention_norm.weight` },
-      linear('selfAttention.qProj', 'attention.wq', numHeads),
-      linear('selfAttention.kProj', 'attention.wk', numHeads),
-      linear('selfAttention.vProj', 'attention.wv'),
-      linear('selfAttention.outProj', 'attention.wo'),
-      { ours: `${layer}.mlpNorm.weight`, theirs: `${block}.ffn_norm.weight` },
-      linear('mlp.gateProj', 'feed_forward.w1'),
-      linear('mlp.downProj', 'feed_forward.w2'),
-      linear('mlp.upProj', 'feed_forward.w3'),
+      weight('attentionNorm', 'attention_norm'),
+      linear('selfAttention.qProj', `attention.${attention.q}`, interleavedHeads),
+      linear('selfAttention.kProj', `attention.${attention.k}`, interleavedHeads),
+      linear('selfAttention.vProj', `attention.${attention.v}`),
+      linear('selfAttention.outProj', `attention.${attention.out}`),
+      weight('mlpNorm', 'ffn_norm'),
+      linear('mlp.gateProj', `feed_forward.${mlp.gate}`),
+      linear('mlp.upProj', `feed_forward.${mlp.up}`),
+      linear('mlp.downProj', `feed_forward.${mlp.down}`),
     ],
   };
-  return composeMaps(prefixMap(tower, { theirs: 'vision_encoder' }), {
-    rules: [],
-    ignore: [
-      'vision_language_adapter.**',
-      'layers.**',
-      'norm.weight',
-      'output.weight',
-      'tok_embeddings.weight',
-    ],
+}
+
+/**
+ * As transformers writes the tower.
+ * @param prefixes where it stands in a file: the first is written, all are loaded.
+ */
+export function pixtralNames(
+  { patchSize = 16 }: PixtralConfig,
+  prefixes: string | readonly string[] = ['vision_tower', '', 'model.vision_tower'],
+): NameMap {
+  const names = towerNames(patchSize, {
+    attention: { q: 'q_proj', k: 'k_proj', v: 'v_proj', out: 'o_proj' },
+    mlp: { gate: 'gate_proj', up: 'up_proj', down: 'down_proj' },
   });
+  // A projector and a language model.
+  const ignore = [
+    'multi_modal_projector.**',
+    'model.multi_modal_projector.**',
+    'language_model.**',
+    'model.language_model.**',
+    'lm_head.weight',
+  ];
+  return composeMaps(prefixMap(names, { theirs: prefixes }), { rules: [], ignore });
+}
+
+/**
+ * The names of the tower in Mistral's own files, where rotary positions turn neighbouring channels: the rows of queries and
+ * keys are moved to where they turn as two halves.
+ * @param prefixes where it stands in a file: the first is written, all are loaded.
+ */
+export function pixtralOriginalNames(
+  { patchSize = 16, numHeads }: PixtralConfig,
+  prefixes: string | readonly string[] = 'vision_encoder',
+): NameMap {
+  const names = towerNames(patchSize, {
+    attention: { q: 'wq', k: 'wk', v: 'wv', out: 'wo' },
+    mlp: { gate: 'w1', up: 'w3', down: 'w2' },
+    interleavedHeads: numHeads,
+  });
+  // A projector and a language model.
+  const ignore = [
+    'vision_language_adapter.**',
+    'patch_merger.**',
+    'pre_mm_projector_norm.weight',
+    'layers.**',
+    'norm.weight',
+    'output.weight',
+    'tok_embeddings.weight',
+  ];
+  return composeMaps(prefixMap(names, { theirs: prefixes }), { rules: [], ignore });
 }

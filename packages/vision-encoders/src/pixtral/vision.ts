@@ -1,14 +1,7 @@
-import { composeMaps, type NameMap, prefixMap } from '@mmllm/checkpoints';
 import { ConfigError, layersSchema, normal, parseConfig } from '@mmllm/core';
 import { type Activation, Attention, GatedMlp, RmsNorm, ropeFrequencies, TransformerBlock } from '@mmllm/nn';
 import { z } from 'zod';
-import {
-  axialTheta,
-  hiddenAct,
-  huggingFaceAxialRope,
-  parseHuggingFace,
-  type TowerCheckpoint,
-} from '../shared/checkpoint';
+import type { TowerCheckpoint } from '../shared/checkpoint';
 import {
   activation,
   layersFrom,
@@ -19,7 +12,8 @@ import {
 } from '../shared/config';
 import { PackedTransformer } from '../shared/packed-transformer';
 import { clipPixels } from '../shared/preprocessing';
-import { besidesPixtral, pixtralNames, pixtralPrefixes } from './names';
+import { pixtralFromHuggingFace } from './hugging-face';
+import { pixtralNames } from './names';
 
 export interface PixtralConfig {
   hiddenSize: number;
@@ -66,37 +60,7 @@ const schema = z.strictObject({
 /** Fixed in the published code. */
 const NORM_EPS = 1e-5;
 
-const huggingFace = z.object({
-  hidden_size: z.int().default(1024),
-  num_hidden_layers: z.int().default(24),
-  num_attention_heads: z.int().default(16),
-  head_dim: z.int().nullish(),
-  intermediate_size: z.int().default(4096),
-  hidden_act: hiddenAct('gelu'),
-  image_size: z.int().default(1024),
-  patch_size: z.int().default(16),
-  ...huggingFaceAxialRope,
-  num_channels: z.literal(3).default(3),
-});
-
-const checkpoint: TowerCheckpoint<PixtralConfig> = {
-  config(json) {
-    const hf = parseHuggingFace('pixtral', huggingFace, json, 'vision_config');
-    return {
-      hiddenSize: hf.hidden_size,
-      numLayers: hf.num_hidden_layers,
-      numHeads: hf.num_attention_heads,
-      headSize: hf.head_dim ?? undefined,
-      intermediateSize: hf.intermediate_size,
-      activation: hf.hidden_act,
-      imageSize: hf.image_size,
-      patchSize: hf.patch_size,
-      ropeTheta: axialTheta(hf),
-    };
-  },
-  names: ({ patchSize = 16 }, prefixes = pixtralPrefixes): NameMap =>
-    composeMaps(prefixMap(pixtralNames(patchSize), { theirs: prefixes }), besidesPixtral),
-};
+const checkpoint: TowerCheckpoint<PixtralConfig> = { config: pixtralFromHuggingFace, names: pixtralNames };
 
 function build(config: PixtralConfig): PackedTransformer {
   const parsed = parseConfig('pixtral', schema, config);

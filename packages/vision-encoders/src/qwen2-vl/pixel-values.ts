@@ -47,7 +47,7 @@ export interface PixelValueSizes {
 /**
  * A batch from `pixel_values` and `image_grid_thw`, so that pictures which transformers has prepared can be encoded. Each frame
  * in time becomes a view. The caller owns the batch.
- * @throws ShapeError if the patches are not as many or as long as the grids and sizes say.
+ * @throws ShapeError if the patches are not as many or as long as the grids and sizes say, or a grid has no whole blocks.
  */
 export function fromPixelValues(
   { data, shape, grids }: PixelValues,
@@ -55,16 +55,14 @@ export function fromPixelValues(
 ): PackedImages {
   const area = patchSize * patchSize;
   const length = framesPerPatch * area * 3;
-  const all = Array.from({ length: grids.length / 3 }, (_, i): TokenGrid => {
-    const [frames, rows, columns] = grids.subarray(3 * i, 3 * i + 3);
-    return { frames, rows, columns };
-  });
+  const all = tokenGrids(grids);
   const numPatches = all.reduce((sum, { frames, rows, columns }) => sum + frames * rows * columns, 0);
-  if (shape.length !== 2 || shape[0] !== numPatches || shape[1] !== length) {
+  const fits = shape.length === 2 && shape[0] === numPatches && shape[1] === length;
+  if (!fits || data.length !== numPatches * length) {
     throw new ShapeError({
       component: 'qwen2-vl pixel_values',
       expected: `float32[${numPatches}, ${length}]`,
-      actual: `[${shape.join(', ')}]`,
+      actual: `${data.length} values of [${shape.join(', ')}]`,
     });
   }
   const patches = new Float32Array(data.length);
@@ -84,6 +82,21 @@ export function fromPixelValues(
   }
   const images = all.map((grid) => prepared(grid, patchSize));
   return { kind: 'packed', images, patches: tf.tensor2d(patches, [numPatches, length]) };
+}
+
+/** `image_grid_thw` as grids. */
+function tokenGrids(sizes: Int32Array): TokenGrid[] {
+  if (sizes.length % 3 !== 0 || sizes.some((size) => size < 1)) {
+    throw new ShapeError({
+      component: 'qwen2-vl image_grid_thw',
+      expected: 'frames, rows and columns of each picture, at least 1',
+      actual: `[${sizes.join(', ')}]`,
+    });
+  }
+  return Array.from({ length: sizes.length / 3 }, (_, i) => {
+    const [frames, rows, columns] = sizes.subarray(3 * i, 3 * i + 3);
+    return { frames, rows, columns };
+  });
 }
 
 function prepared({ frames, rows, columns }: TokenGrid, patchSize: number): PreparedImage {

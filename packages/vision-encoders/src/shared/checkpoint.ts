@@ -37,13 +37,20 @@ export function parseHuggingFace<S extends z.ZodType>(
   component: string,
   schema: S,
   json: unknown,
-  nested: string,
+  nested?: string,
 ): z.output<S> {
   const outer = z.record(z.string(), z.unknown()).safeParse(json);
-  const value = outer.data?.[nested] ?? json;
+  const value = (nested === undefined ? undefined : outer.data?.[nested]) ?? json;
   // Whether it is what the schema takes is what is checked here.
   return parseConfig(`${component} config.json`, schema, value as z.input<S>);
 }
+
+/** A side in pixels, or the height and width of a square. */
+export const squareSide = z.union([z.int(), z.tuple([z.int(), z.int()])]).transform((value, context) => {
+  const [height, width] = typeof value === 'number' ? [value, value] : value;
+  if (height !== width) context.addIssue({ code: 'custom', message: 'expected a square' });
+  return height;
+});
 
 /** The keys of an image tower, with the defaults of Hugging Face's class. */
 export const huggingFaceVision = (defaults: {
@@ -74,6 +81,16 @@ export const visionFromHuggingFace = (hf: z.output<ReturnType<typeof huggingFace
   activation: hf.hidden_act,
   layerNormEps: hf.layer_norm_eps,
 });
+
+const featureLayer = z.looseObject({
+  vision_feature_layer: z.union([z.int(), z.array(z.int()).min(1)]).nullish(),
+});
+
+/** Layers that a whole model takes its features from; undefined where the file says none, as in the tower's own. */
+export function takenLayers(component: string, json: unknown): number[] | undefined {
+  const { vision_feature_layer: layers } = parseHuggingFace(component, featureLayer, json);
+  return typeof layers === 'number' ? [layers] : (layers ?? undefined);
+}
 
 /** The keys of a text tower, with the defaults of Hugging Face's class. */
 export const huggingFaceText = (defaults: {
