@@ -1,11 +1,13 @@
 import { startBackend } from '@mmllm/backends';
 import { loadWeights, saveWeights } from '@mmllm/checkpoints';
 import { compareTensors, expectNoLeak } from '@mmllm/conformance';
-import { ConfigError, disposeImages, type PackedImages, ShapeError } from '@mmllm/core';
+import { ConfigError, disposeImages, type ImageTokens, type PackedImages, ShapeError } from '@mmllm/core';
 import { activate, layerNorm, linear } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type GoldenCase, openCase } from '../testing/golden';
+import { seesOthers, wrongStates } from '../testing/packed';
+import { unnoticed } from '../testing/zeroing';
 import { blockOrder, fromPixelValues, type PackedTransformer, qwen2Vl } from './index';
 
 let golden: GoldenCase;
@@ -15,22 +17,28 @@ beforeAll(async () => {
   golden = await openCase('qwen2-vl/base');
 });
 
-const config = () => qwen2Vl.checkpoint.config(golden.config);
+const config = (from = golden) => qwen2Vl.checkpoint.config(from.config);
 
-async function load(): Promise<PackedTransformer> {
-  const encoder = qwen2Vl(config());
-  await loadWeights(encoder, golden.weights, qwen2Vl.checkpoint.names(config()));
+async function load(from = golden): Promise<PackedTransformer> {
+  const encoder = qwen2Vl(config(from));
+  await loadWeights(encoder, from.weights, qwen2Vl.checkpoint.names(config(from)));
   return encoder;
 }
 
-function pictures(): PackedImages {
-  const { patchSize = 14, framesPerPatch = 2, mergeSize = 2 } = config();
-  const grids = Int32Array.from(golden.tensor('in.image_grid_thw').data);
+function pictures(from = golden): PackedImages {
+  const { patchSize = 14, framesPerPatch = 2, mergeSize = 2 } = config(from);
+  const grids = Int32Array.from(from.tensor('in.image_grid_thw').data);
   return fromPixelValues(
-    { ...golden.tensor('in.pixel_values'), grids },
+    { ...from.tensor('in.pixel_values'), grids },
     { patchSize, framesPerPatch, mergeSize },
   );
 }
+
+/** Which of our tokens stands at each place of the published order. */
+const publishedOrder = (images: readonly ImageTokens[]): number[] =>
+  images
+    .flatMap(({ views }) => views)
+    .flatMap(({ start, grid }) => [...blockOrder(grid!, 2)].map((place) => start + place));
 
 /** The merger in plain ops, from the case's weights: float32[rows, D] to float32[rows / 4, width]. */
 async function merged(encoder: PackedTransformer, batch: PackedImages): Promise<tf.Tensor2D> {
@@ -42,10 +50,8 @@ async function merged(encoder: PackedTransformer, batch: PackedImages): Promise<
   const [scale, shift, w0, b0, w2, b2] = await Promise.all(keys.map(read));
   const result = tf.tidy(() => {
     const { features, images } = encoder.encode(batch);
-    const order = images
-      .flatMap(({ views }) => views)
-      .flatMap(({ start, grid }) => [...blockOrder(grid!, 2)].map((place) => start + place));
-    const normed = layerNorm(tf.gather(features, order), scale as tf.Tensor1D, shift as tf.Tensor1D, 1e-6);
+    const ordered = tf.gather(features, publishedOrder(images));
+    const normed = layerNorm(ordered, scale as tf.Tensor1D, shift as tf.Tensor1D, 1e-6);
     const blocks = tf.reshape(normed, [-1, 4 * features.shape[1]]);
     const hidden = activate(linear(blocks, tf.transpose(w0), { bias: b0 }), 'gelu');
     return linear(hidden, tf.transpose(w2), { bias: b2 }) as tf.Tensor2D;
@@ -74,14 +80,9 @@ describe('Qwen2-VL, case base', () => {
 
   it('would show any parameter that is left out', async () => {
     const encoder = await load();
-    for (const [path, parameter] of encoder.namedParameters()) {
-      // Softmax does not see what is added to all scores of a query.
-      if (path.endsWith('kProj.bias')) continue;
-      const values = await parameter.read();
-      parameter.assign(new Float32Array(values.length));
-      expect(await difference(encoder), path).not.toBe('');
-      parameter.assign(values);
-    }
+    const unseen = await unnoticed(encoder, async () => (await difference(encoder)) !== '');
+    // Softmax does not see what is added to all scores of a query.
+    expect(unseen.filter((path) => !path.endsWith('kProj.bias'))).toEqual([]);
     expect(await difference(encoder)).toBe('');
     encoder.dispose();
   });
@@ -98,18 +99,7 @@ describe('Qwen2-VL, case base', () => {
   it('sees each picture alone, as if there were no other', async () => {
     const encoder = await load();
     const batch = pictures();
-    const together = encoder.encode(batch);
-    let start = 0;
-    for (const [i, image] of batch.images.entries()) {
-      const { count } = together.images[i].views[0];
-      const patches = tf.slice2d(batch.patches, [start, 0], [count, -1]);
-      const alone = encoder.encode({ kind: 'packed', images: [image], patches }).features;
-      const part = tf.slice2d(together.features, [start, 0], [count, -1]);
-      expect(await compareTensors(part, alone, { tolerance: 1e-5 })).toMatchObject({ ok: true });
-      tf.dispose([patches, alone, part]);
-      start += count;
-    }
-    tf.dispose(together.features);
+    expect(await seesOthers(encoder, batch)).toEqual([]);
     disposeImages(batch);
     encoder.dispose();
   });
@@ -127,11 +117,32 @@ describe('Qwen2-VL, case base', () => {
   });
 });
 
+describe('Qwen2-VL, case video', () => {
+  it('equals transformers in every hidden state, of frames and of a picture among them', async () => {
+    await expectNoLeak(async () => {
+      const video = await openCase('qwen2-vl-vision/video');
+      const encoder = await load(video);
+      const batch = pictures(video);
+      const order = publishedOrder(encoder.layout(batch.images));
+      expect(await wrongStates(encoder, batch, video, order)).toEqual([]);
+      // In their own order they are others: the case would show it.
+      expect(await wrongStates(encoder, batch, video)).not.toEqual([]);
+      expect(await seesOthers(encoder, batch)).toEqual([]);
+      disposeImages(batch);
+      encoder.dispose();
+    });
+  });
+});
+
 describe('qwen2Vl', () => {
-  it('has the published size, shape-only', () => {
-    // The visual part of the 2B model without its merger.
-    const encoder = qwen2Vl(qwen2Vl.checkpoint.config({}));
-    expect(encoder.countParameters()).toBe(665_271_296 - 34_087_936);
+  it.each([
+    ['2B', 1536, 665_271_296],
+    ['7B', 3584, 675_759_104],
+    ['72B', 8192, 699_356_672],
+  ])('has the published size of the %s model, shape-only', (_, width, visual) => {
+    const encoder = qwen2Vl(qwen2Vl.checkpoint.config({ vision_config: { hidden_size: width } }));
+    const merger = 2 * 1280 + 5120 * 5120 + 5120 + 5120 * width + width;
+    expect(encoder.countParameters()).toBe(visual - merger);
   });
 
   it('takes the frames of a video as views that do not see each other', () => {
@@ -164,9 +175,19 @@ describe('qwen2Vl', () => {
     const batch = fromPixelValues({ data, shape: [1, 6], grids: Int32Array.of(1, 1, 1) }, sizes);
     expect([...batch.patches.dataSync()]).toEqual([1, 3, 5, 2, 4, 6]);
     disposeImages(batch);
-    expect(() => fromPixelValues({ data, shape: [1, 6], grids: Int32Array.of(1, 1, 2) }, sizes)).toThrow(
-      ShapeError,
-    );
+  });
+
+  it.each([
+    ['more patches', [1, 1, 2], [1, 6], 6, 1],
+    ['a longer patch', [1, 1, 1], [1, 12], 12, 1],
+    ['other values than its shape says', [1, 1, 1], [1, 6], 12, 1],
+    ['half a grid', [1, 1], [1, 6], 6, 1],
+    ['an empty grid', [0, 1, 1], [0, 6], 0, 1],
+    ['blocks that are not whole', [1, 1, 2], [2, 6], 12, 2],
+  ])('refuses %s', (_, grids, shape, length, mergeSize) => {
+    const values = { data: new Float32Array(length), shape, grids: Int32Array.from(grids) };
+    const sizes = { patchSize: 1, framesPerPatch: 2, mergeSize };
+    expect(() => fromPixelValues(values, sizes)).toThrow(ShapeError);
   });
 
   it('refuses what does not fit', () => {
