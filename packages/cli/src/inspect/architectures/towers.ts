@@ -12,6 +12,7 @@ export const towers: Readonly<Record<string, (json: Json) => ImageEncoder>> = {
   clip_vision_model: (json) => clip(clip.checkpoint.config(json)),
   siglip_vision_model: (json) => siglip(siglip.checkpoint.config(json)),
   internvl_vision: (json) => internVit(internVit.checkpoint.config(json)),
+  intern_vit_6b: (json) => internVit(internVit.checkpoint.config(json)),
   mllama_vision_model: (json) => mllama(mllama.checkpoint.config(json)),
   pixtral: (json) => pixtral(pixtral.checkpoint.config(json)),
   vit: (json) => vit(vit.checkpoint.config(json)),
