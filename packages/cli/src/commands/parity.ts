@@ -51,7 +51,8 @@ function backendNamed(name: string | undefined): BackendName | undefined {
 /** A folder that holds no case is a case that fails. */
 async function runFolder(folder: string): Promise<ParityResult> {
   try {
-    return await runParityCase(await openParityCase(fileStorage(folder)));
+    const golden = await openParityCase(fileStorage(folder));
+    return await runParityCase(golden).finally(golden.close);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { case: folder, pass: false, compared: [], notCompared: [], message };

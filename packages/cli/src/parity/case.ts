@@ -1,18 +1,15 @@
 import {
-  bufferSource,
-  type CheckpointStorage,
+  type FolderReader,
+  type JsonObject,
+  openModelFolder,
   openSafetensors,
   type SafetensorsFile,
-  safetensorsWeights,
   toFloat32,
   toInt32,
   type WeightSource,
 } from '@mmllm/checkpoints';
-import { CheckpointError, parseConfig, type TokenIds } from '@mmllm/core';
+import { parseConfig, type TokenIds } from '@mmllm/core';
 import { z } from 'zod';
-
-/** The files of a case: a folder on disk, or wherever else they can be opened by name. */
-export type CaseFiles = Pick<CheckpointStorage, 'open'>;
 
 const caseSchema = z.looseObject({
   family: z.string(),
@@ -46,35 +43,32 @@ export interface ParityCase {
   ints(name: string): Promise<GoldenTensor<Int32Array>>;
   /** int32[B, T] as token ids. */
   ids(name: string): Promise<TokenIds>;
-  /** A parsed JSON file of the case. */
-  json(file: string): Promise<unknown>;
   /** `model/config.json` */
-  config(): Promise<unknown>;
-  /** `model/model.safetensors` */
+  config(): Promise<JsonObject>;
+  /** The weights in `model/`. */
   weights(): Promise<WeightSource>;
+  close(): Promise<void>;
 }
 
 /**
- * Opens a folder that holds a case; its files are read whole.
+ * Opens a folder that holds a case: on disk, or wherever else its files can be listed and opened by name. Tensors are read
+ * when they are asked for.
  * @throws CheckpointError for a file that is missing or broken.
  * @throws ConfigError for a `case.json` that does not say what is compared.
  */
-export async function openParityCase(files: CaseFiles): Promise<ParityCase> {
-  const json = async (file: string): Promise<unknown> =>
-    parseJson(file, new TextDecoder().decode(await readWhole(files, file)));
-  const description = parseConfig(
-    'case.json',
-    caseSchema,
-    (await json('case.json')) as z.input<typeof caseSchema>,
-  );
-  const golden = await safetensors(files, 'golden.safetensors');
+export async function openParityCase(files: FolderReader): Promise<ParityCase> {
+  const folder = await openModelFolder(files);
+  const model = await openModelFolder(files, { folder: 'model' });
+  const json = (await folder.json('case.json')) ?? {};
+  const description = parseConfig('case.json', caseSchema, json as z.input<typeof caseSchema>);
+  const golden = await openSafetensors(await files.open('golden.safetensors'));
   const floats = async (name: string) => {
     const tensor = await golden.read(name);
-    return { shape: tensor.shape, data: toFloat32(tensor).slice() };
+    return { shape: tensor.shape, data: toFloat32(tensor) };
   };
   const ints = async (name: string) => {
     const tensor = await golden.read(name);
-    return { shape: tensor.shape, data: toInt32(tensor).slice() };
+    return { shape: tensor.shape, data: toInt32(tensor) };
   };
   const { family, variant, tolerance } = description;
   return {
@@ -92,32 +86,13 @@ export async function openParityCase(files: CaseFiles): Promise<ParityCase> {
       const { data, shape } = await ints(name);
       return { data, shape: [shape[0], shape[1]] };
     },
-    json,
-    config: () => json('model/config.json'),
-    weights: async () => safetensorsWeights(await safetensors(files, 'model/model.safetensors')),
+    config: () => model.config(),
+    weights: () => model.weights(),
+    async close() {
+      await Promise.all([golden.close(), model.close()]);
+    },
   };
 }
 
 const isFloat = (file: SafetensorsFile, name: string) =>
   /^(B?F)\d/.test(file.tensors.get(name)?.dtype ?? 'F32');
-
-async function safetensors(files: CaseFiles, name: string): Promise<SafetensorsFile> {
-  return openSafetensors(bufferSource(await readWhole(files, name), name));
-}
-
-async function readWhole(files: CaseFiles, name: string): Promise<Uint8Array> {
-  const source = await files.open(name);
-  try {
-    return await source.read(0, source.size);
-  } finally {
-    await source.close?.();
-  }
-}
-
-function parseJson(file: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new CheckpointError({ component: file, expected: 'JSON', actual: 'something else', cause });
-  }
-}

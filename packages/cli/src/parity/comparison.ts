@@ -11,6 +11,11 @@ export interface Worst {
   readonly tolerance: number;
 }
 
+/** A model or a tensor. */
+interface Disposable {
+  dispose(): void;
+}
+
 /** Holds what we compute against a case, tensor by tensor, and remembers what was compared. */
 export class Comparison {
   /** Names of the golden tensors that were compared. */
@@ -19,9 +24,21 @@ export class Comparison {
   readonly failures: string[] = [];
   worst: Worst | undefined;
   private readonly golden: ParityCase;
+  private readonly owned: Disposable[] = [];
 
   constructor(golden: ParityCase) {
     this.golden = golden;
+  }
+
+  /** Frees a model or a tensor when the case is done, whatever comes of it. */
+  own<T extends Disposable>(thing: T): T {
+    this.owned.push(thing);
+    return thing;
+  }
+
+  /** Frees what it owns. */
+  dispose(): void {
+    for (const thing of this.owned) thing.dispose();
   }
 
   /** Whether the case names this output; what nobody asks for need not be computed. */
@@ -39,7 +56,8 @@ export class Comparison {
       if (!ok) this.failures.push(message);
       this.remember({
         tensor: name,
-        error: ok ? (worst?.error ?? 0) : (worst?.error ?? Infinity),
+        // Shapes or types that differ have no worst element.
+        error: worst?.error ?? (ok ? 0 : Infinity),
         tolerance,
       });
     } finally {
@@ -47,9 +65,11 @@ export class Comparison {
     }
   }
 
-  /** Compares a number that the case has outside its tensors, such as the loss of a step. */
-  giveValue(name: string, actual: number, expected: number): void {
-    const { tolerance } = this.golden;
+  /**
+   * Compares a number that the case has outside its tensors, such as the loss of a step.
+   * @param tolerance default: that of the case
+   */
+  giveValue(name: string, actual: number, expected: number, tolerance = this.golden.tolerance): void {
     const far = Math.abs(actual - expected) / Math.max(1, Math.abs(expected));
     const error = Number.isNaN(far) ? Number.POSITIVE_INFINITY : far;
     this.compared.add(name);

@@ -19,7 +19,7 @@ describeBackends('parity', () => {
   it.each(cases)('of case %s, in everything it names', { timeout: 300_000 }, async (name) => {
     const golden = await openParityCase(fixtureFiles(name));
     await expectNoLeak(async () => {
-      const result = await runParityCase(golden);
+      const result = await runParityCase(golden).finally(golden.close);
       expect(result.message).toBe('');
       expect(result.pass).toBe(true);
     });

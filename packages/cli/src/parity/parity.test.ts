@@ -1,8 +1,9 @@
 import { readdirSync } from 'node:fs';
 import { startBackend } from '@mmllm/backends';
-import { bufferSource, encodeSafetensors, openSafetensors, type TensorInput } from '@mmllm/checkpoints';
+import type { FolderReader } from '@mmllm/checkpoints';
+import { expectNoLeak } from '@mmllm/conformance';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { changedFiles, fixtureFiles } from '../testing/case-files';
+import { changedTensors, fixtureFiles, nudge, type Tensors } from '../testing/case-files';
 import { families, openParityCase, type ParityResult, runParityCase } from '.';
 
 const root = new URL('../../../../fixtures/cases/', import.meta.url);
@@ -12,34 +13,14 @@ const cases = readdirSync(root)
 
 beforeAll(() => startBackend({ backend: 'wasm' }));
 
-const run = async (...files: Parameters<typeof openParityCase>) =>
-  runParityCase(await openParityCase(...files));
-
-type Tensors = Map<string, TensorInput>;
+async function run(files: FolderReader): Promise<ParityResult> {
+  const golden = await openParityCase(files);
+  return runParityCase(golden).finally(golden.close);
+}
 
 /** The case with tensors of one of its files changed. */
-async function runChanged(
-  name: string,
-  file: string,
-  change: (tensors: Tensors) => void,
-): Promise<ParityResult> {
-  const files = fixtureFiles(name);
-  const source = await files.open(file);
-  const opened = await openSafetensors(bufferSource(await source.read(0, source.size), file));
-  const tensors: Tensors = new Map();
-  for (const key of opened.tensors.keys()) tensors.set(key, await opened.read(key));
-  change(tensors);
-  return run(changedFiles(files, { [file]: () => encodeSafetensors(tensors) }));
-}
-
-/** Changes one value of a float32 tensor. */
-function nudge(tensors: Tensors, key: string): void {
-  const { data, ...info } = tensors.get(key)!;
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
-  const values = new Float32Array(bytes.buffer);
-  values[1] += 0.1;
-  tensors.set(key, { ...info, data: bytes });
-}
+const runChanged = (name: string, ...change: [file: string, change: (tensors: Tensors) => void]) =>
+  run(changedTensors(fixtureFiles(name), ...change));
 
 describe('parity', () => {
   it.each(cases)('of case %s', async (name) => {
@@ -101,11 +82,26 @@ describe('parity', () => {
 
   it('fails for a family that it does not know, and for a case without outputs', async () => {
     const golden = await openParityCase(fixtureFiles('vit/h14-layout'));
-    expect((await runParityCase({ ...golden, family: 'bert' })).message).toContain("family 'bert'");
+    for (const family of ['bert', 'constructor']) {
+      expect((await runParityCase({ ...golden, family })).message).toContain(`family '${family}'`);
+    }
     const empty = { ...golden, names: [], has: () => false };
     expect(await runParityCase(empty, { vit: async () => {} })).toMatchObject({
       pass: false,
       message: 'the case has nothing to compare',
+    });
+  });
+
+  it('frees what a case that breaks off had made', async () => {
+    const golden = await openParityCase(fixtureFiles('clip/quick-gelu'));
+    const broken = {
+      ...golden,
+      ids: async () => {
+        throw new Error('no ids');
+      },
+    };
+    await expectNoLeak(async () => {
+      expect((await runParityCase(broken)).message).toContain('no ids');
     });
   });
 });

@@ -23,11 +23,13 @@ export async function runParityCase(
 ): Promise<ParityResult> {
   const comparison = new Comparison(golden);
   const problems: string[] = [];
-  const run = known[golden.family];
+  const run = Object.hasOwn(known, golden.family) ? known[golden.family] : undefined;
   if (run) {
-    await run(golden, comparison).catch((error: unknown) => {
-      problems.push(error instanceof Error ? error.message : String(error));
-    });
+    await run(golden, comparison)
+      .catch((error: unknown) => {
+        problems.push(error instanceof Error ? error.message : String(error));
+      })
+      .finally(() => comparison.dispose());
   } else {
     problems.push(`family '${golden.family}' is none of ${Object.keys(known).join(', ')}`);
   }
@@ -41,6 +43,14 @@ export async function runParityCase(
     worst,
     compared: [...compared],
     notCompared: missed,
-    message: problems.join('; '),
+    message: shortened(problems),
   };
+}
+
+/** A broken model misses everything: the first ones say enough. */
+const MOST_PROBLEMS = 12;
+
+function shortened(problems: readonly string[]): string {
+  const more = problems.length - MOST_PROBLEMS;
+  return [...problems.slice(0, MOST_PROBLEMS), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }

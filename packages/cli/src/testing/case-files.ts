@@ -1,12 +1,23 @@
-import { bufferSource } from '@mmllm/checkpoints';
-import type { CaseFiles } from '../parity';
+import {
+  bufferSource,
+  encodeSafetensors,
+  type FolderReader,
+  openSafetensors,
+  type TensorInput,
+} from '@mmllm/checkpoints';
+
+const MODEL = ['config.json', 'model.safetensors'];
 
 /** The files of `fixtures/cases/<name>`, in Node and in a page of the test server. */
-export function fixtureFiles(name: string): CaseFiles {
+export function fixtureFiles(name: string): FolderReader {
   // A bundler would take a template with import.meta.url in it for the pattern of an asset.
   const path = `../../../../fixtures/cases/${name}/`;
   const folder = new URL(path, import.meta.url);
-  return { open: async (file) => bufferSource(await readUrl(new URL(file, folder)), file) };
+  return {
+    open: async (file) => bufferSource(await readUrl(new URL(file, folder)), file),
+    // A page cannot list them; every case has these.
+    list: async (below) => (below === 'model' ? MODEL.map((file) => `model/${file}`) : ['case.json']),
+  };
 }
 
 async function readUrl(url: URL): Promise<Uint8Array> {
@@ -19,16 +30,34 @@ async function readUrl(url: URL): Promise<Uint8Array> {
   return new Uint8Array(await response.arrayBuffer());
 }
 
-/** The same files, with some of them changed. */
-export function changedFiles(
-  files: CaseFiles,
-  changes: Readonly<Record<string, (bytes: Uint8Array) => Uint8Array>>,
-): CaseFiles {
+/** The tensors of a file by name. */
+export type Tensors = Map<string, TensorInput>;
+
+/** The same files, with tensors of one of them changed. */
+export function changedTensors(
+  files: FolderReader,
+  file: string,
+  change: (tensors: Tensors) => void,
+): FolderReader {
   return {
-    async open(file) {
-      const source = await files.open(file);
-      const change = changes[file];
-      return change ? bufferSource(change((await source.read(0, source.size)).slice()), file) : source;
+    ...files,
+    async open(name) {
+      const source = await files.open(name);
+      if (name !== file) return source;
+      const opened = await openSafetensors(source);
+      const tensors: Tensors = new Map();
+      for (const key of opened.tensors.keys()) tensors.set(key, await opened.read(key));
+      change(tensors);
+      return bufferSource(encodeSafetensors(tensors), name);
     },
   };
+}
+
+/** Changes one value of a float32 tensor by a little. */
+export function nudge(tensors: Tensors, key: string, by = 0.1): void {
+  const { data, ...info } = tensors.get(key)!;
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+  const values = new Float32Array(bytes.buffer);
+  values[Math.min(1, values.length - 1)] += by;
+  tensors.set(key, { ...info, data: bytes });
 }

@@ -190,6 +190,14 @@ describe('clip', () => {
       layerNormEps: 1e-5,
     });
     expect(() => clip.checkpoint.config({ hidden_act: 'mish' })).toThrow(ConfigError);
+    const llava = {
+      vision_config: {},
+      vision_feature_layer: [-2, 3],
+      vision_feature_select_strategy: 'full',
+    };
+    expect(clip.checkpoint.config(llava).features).toEqual({ layers: [-2, 3], classToken: 'keep' });
+    expect(clip.checkpoint.config({ vision_feature_layer: -1 }).features).toEqual({ layers: [-1] });
+    expect(() => clip.checkpoint.config({ vision_feature_select_strategy: 'cls' })).toThrow(ConfigError);
     expect(() => clip.checkpoint.config([])).toThrow(ConfigError);
   });
 });

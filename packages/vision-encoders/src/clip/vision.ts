@@ -5,6 +5,7 @@ import {
   huggingFaceVision,
   parseHuggingFace,
   type TowerCheckpoint,
+  takenLayers,
   visionFromHuggingFace,
 } from '../shared/checkpoint';
 import {
@@ -41,10 +42,24 @@ const schema = z.strictObject({
 const huggingFace = huggingFaceVision({ patchSize: 32, activation: 'quick_gelu', layerNormEps: 1e-5 });
 
 const checkpoint: TowerCheckpoint<ClipConfig> = {
-  config: (json) => visionFromHuggingFace(parseHuggingFace('clip', huggingFace, json, 'vision_config')),
+  config(json) {
+    const tower = visionFromHuggingFace(parseHuggingFace('clip', huggingFace, json, 'vision_config'));
+    const features = featuresOf(json);
+    return features ? { ...tower, features } : tower;
+  },
   names: ({ patchSize }, prefixes = visionPrefixes): NameMap =>
     composeMaps(prefixMap(visionTowerNames(patchSize), { theirs: prefixes }), besidesVision),
 };
+
+const strategy = z.looseObject({ vision_feature_select_strategy: z.enum(['default', 'full']).nullish() });
+
+/** What a whole model takes, such as LLaVA; undefined where the file says nothing of it. */
+function featuresOf(json: unknown): ClassTokenFeatureConfig | undefined {
+  const layers = takenLayers('clip', json);
+  const { vision_feature_select_strategy: tokens } = parseHuggingFace('clip', strategy, json);
+  if (!layers && !tokens) return undefined;
+  return { ...(layers && { layers }), ...(tokens && { classToken: tokens === 'full' ? 'keep' : 'drop' }) };
+}
 
 function build(config: ClipConfig): VisionTransformer {
   const { initializerRange, ...parsed } = parseConfig('clip', schema, config);

@@ -1,13 +1,5 @@
-import {
-  ConfigError,
-  type ImageEncoder,
-  largestImage,
-  type Module,
-  type PictureTokens,
-  parseConfig,
-  rowsOf,
-} from '@mmllm/core';
-import { z } from 'zod';
+import type { JsonObject } from '@mmllm/checkpoints';
+import { type ImageEncoder, largestImage, type Module, type PictureTokens, rowsOf } from '@mmllm/core';
 
 /** A published architecture at the size of one `config.json`, shape-only. */
 export interface Architecture {
@@ -19,45 +11,30 @@ export interface Architecture {
 }
 
 /** Reads a parsed `config.json` with one `model_type`. @throws ConfigError for what it does not know. */
-export type ArchitectureReader = (json: Json) => Architecture | Promise<Architecture>;
-
-export type Json = Readonly<Record<string, unknown>>;
-
-/** A pooling head is a component of its own, since models that use the tower leave it out. */
-const head = [['head', 'head.']] as const;
+export type ArchitectureReader = (json: JsonObject) => Architecture | Promise<Architecture>;
 
 /** An image tower alone. */
 export function towerAlone(encoder: ImageEncoder): Architecture {
+  // A pooling head is a component of its own, since models that use the tower leave it out.
+  return { model: encoder, components: [['head', 'head.']], picture: largestPicture(encoder) };
+}
+
+/** Feature rows of the largest picture; a tower alone puts none of them into a sequence. */
+export function largestPicture(encoder: ImageEncoder): PictureTokens | undefined {
   const image = largestImage(encoder.preprocessing);
-  if (!image) return { model: encoder, components: head };
+  if (!image) return undefined;
   const { count } = rowsOf(encoder.layout([image])[0]);
-  const picture = {
+  return {
     ...image.original,
     features: count,
     inSequence: 0,
     exact: encoder.preprocessing.kind === 'fixed',
   };
-  return { model: encoder, components: head, picture };
 }
 
-/**
- * What a whole model says of one of its parts.
- * @param usual the part's `model_type` where it says none
- * @returns the reader of that kind, and the part's configuration
- */
-export function partOf<T>(
-  json: Json,
-  key: string,
-  readers: Readonly<Record<string, T>>,
-  usual: string,
-): [T, Json] {
-  const schema = z.looseObject({ model_type: z.string().max(100).default(usual) });
-  // Whether it is what the schema takes is what is checked here.
-  const part = parseConfig(`config.json ${key}`, schema, (json[key] ?? {}) as z.input<typeof schema>);
-  if (Object.hasOwn(readers, part.model_type)) return [readers[part.model_type], part];
-  throw new ConfigError({
-    component: `config.json ${key}.model_type`,
-    expected: Object.keys(readers).join(', '),
-    actual: `'${part.model_type}'`,
-  });
-}
+/** A decoder's components below `prefix`. */
+export const decoderComponents = (prefix: string) =>
+  [
+    ['lm_head', `${prefix}head.`],
+    ['decoder', prefix],
+  ] as const;

@@ -1,23 +1,34 @@
-import { type ArchitectureReader, towerAlone } from './architecture';
-import { clipModel, siglipModel } from './contrastive';
-import { decoderComponents, decoders } from './decoders';
+import { composeClip, composeSiglip, type TwoTowerSystem } from '../../systems/contrastive';
+import { decoders } from '../../systems/decoders';
+import { towers } from '../../systems/towers';
+import { type ArchitectureReader, decoderComponents, largestPicture, towerAlone } from './architecture';
 import { llava } from './llava';
 import { mllama } from './mllama';
-import { towers } from './towers';
+
+const twoTowers =
+  (compose: (json: Parameters<ArchitectureReader>[0]) => TwoTowerSystem): ArchitectureReader =>
+  (json) => {
+    const { model, vision } = compose(json);
+    const components = [
+      ['vision', 'vision.'],
+      ['text', 'text.'],
+    ] as const;
+    return { model, components, picture: largestPicture(vision) };
+  };
 
 /** Every known `model_type`. */
 export const architectures: Readonly<Record<string, ArchitectureReader>> = {
   ...Object.fromEntries(
-    Object.entries(towers).map(([type, tower]) => [type, (json) => towerAlone(tower(json))] as const),
+    Object.entries(towers).map(([type, tower]) => [type, (json) => towerAlone(tower.build(json))] as const),
   ),
   ...Object.fromEntries(
     Object.entries(decoders).map(
       ([type, decoder]) =>
-        [type, (json) => ({ model: decoder(json), components: decoderComponents('') })] as const,
+        [type, (json) => ({ model: decoder.build(json), components: decoderComponents('') })] as const,
     ),
   ),
-  clip: clipModel,
-  siglip: siglipModel,
+  clip: twoTowers(composeClip),
+  siglip: twoTowers(composeSiglip),
   llava,
   mllama,
 };

@@ -1,11 +1,11 @@
+import type { JsonObject } from '@mmllm/checkpoints';
 import { composeModel, parseConfig, tokensOfPicture } from '@mmllm/core';
 import { llama } from '@mmllm/decoders/llama';
 import { crossAttention } from '@mmllm/fusion-cross-attn';
 import { linear } from '@mmllm/projectors';
 import { mllama as tower } from '@mmllm/vision-encoders/mllama';
 import { z } from 'zod';
-import type { Architecture, Json } from './architecture';
-import { decoderComponents } from './decoders';
+import { type Architecture, decoderComponents } from './architecture';
 
 const size = z.int().positive();
 
@@ -29,7 +29,7 @@ const schema = z.looseObject({ vision_config: z.unknown(), text_config: textSche
 const EXTRA_EMBEDDINGS = 8;
 
 /** Llama 3.2 Vision: a tower of tiles, one linear layer, gated cross-attention between the layers of a Llama. */
-export async function mllama(json: Json): Promise<Architecture> {
+export async function mllama(json: JsonObject): Promise<Architecture> {
   const { text_config: text } = parseConfig('config.json', schema, json as z.input<typeof schema>);
   const cross = [...text.cross_attention_layers].sort((a, b) => a - b);
   const model = await composeModel(

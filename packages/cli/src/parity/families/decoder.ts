@@ -21,13 +21,14 @@ const decoder =
     const config = family.checkpoint.config((await golden.config()) as never);
     const [model, holder] = [family(config), family(config)];
     const names = family.checkpoint.names();
-    await loadWeights(model, await golden.weights(), names);
+    await loadWeights(comparison.own(model), await golden.weights(), names);
     const inputs = await inputsOf(golden);
+    comparison.own(inputs.mask);
     const embed = (): DecoderInputs => ({ ...inputs, embeddings: model.embed(inputs.ids) });
     await compareStates(model, embed(), inputs.mask, comparison);
     const greedy = embed();
+    comparison.own(greedy.embeddings);
     await compareGreedy(model, inputs.ids, greedy, golden, comparison);
-    greedy.embeddings.dispose();
     const logits = () => {
       const { hidden } = model.forward(embed());
       return tf.reshape<tf.Rank.R2>(model.logits(hidden), [-1, model.vocabSize]);
@@ -37,8 +38,6 @@ const decoder =
       golden,
       comparison,
     );
-    model.dispose();
-    inputs.mask.dispose();
   };
 
 export const decoderFamilies = {

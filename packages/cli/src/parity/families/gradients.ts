@@ -9,7 +9,7 @@ import type { Comparison } from '../comparison';
 export interface GradientCheck {
   readonly model: Module;
   readonly names: NameMap;
-  /** A second model of the same sizes, without weights: it holds gradients, and saves them in the layout of the file. */
+  /** A second model of the same sizes, without weights: it holds gradients, and saves them in the layout of the file. Freed. */
   readonly holder: Module;
   /** How a case calls the gradient of a tensor of the file. */
   readonly nameOf: (key: string) => string;
@@ -31,12 +31,12 @@ export async function compareGradients(
     parameters.map(([, parameter]) => parameter.value),
   );
   await comparison.giveAll({ 'out.loss': value });
+  comparison.own(holder);
   for (const [path, parameter] of parameters) holder.parameter(path).assign(grads[parameter.value.name]);
   tf.dispose(grads);
   for (const [key, { shape, read }] of saveWeights(holder, names)) {
     if (wanted(key)) await comparison.give(nameOf(key), { shape, data: (await read()) as Float32Array });
   }
-  holder.dispose();
 }
 
 /** The model shifts: what stands at t + 1 is the target of t. */

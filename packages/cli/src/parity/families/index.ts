@@ -1,13 +1,12 @@
 import type { ParityCase } from '../case';
 import type { Comparison } from '../comparison';
+import { internVit, vit } from './alone';
 import { clip, siglip } from './contrastive';
 import { decoderFamilies } from './decoder';
-import { internVit } from './intern-vit';
 import { llava } from './llava';
 import { patchLinear } from './patch-linear';
 import { trainClip, trainSiglip } from './training/contrastive';
 import { trainLlava } from './training/llava';
-import { vit } from './vit';
 
 /** Loads what a case of one family names, through the public packages alone, and gives every output. */
 export type ParityFamily = (golden: ParityCase, comparison: Comparison) => Promise<void>;

@@ -11,35 +11,31 @@ export interface PictureSize {
 }
 
 /** An image tower whose features are what Hugging Face calls the last hidden state. */
-export type Tower = Pick<VisionTransformer, 'encode' | 'hiddenStates' | 'pooled' | 'dispose'>;
+export type Tower = Pick<VisionTransformer, 'encode' | 'hiddenStates' | 'pooled'>;
 
 /** Compares every state of a tower on `in.pixels`. */
 export async function compareTower(tower: Tower, golden: ParityCase, comparison: Comparison): Promise<void> {
   const batch = densePictures(await golden.floats('in.pixels'));
+  comparison.own(batch.pixels);
   const states = tower.hiddenStates(batch);
   await comparison.giveAll(Object.fromEntries(states.map((state, depth) => [`out.hidden.${depth}`, state])));
   await comparison.giveAll({ 'out.last': lastState(tower, batch) });
   if (comparison.wants('out.pooled')) await comparison.give('out.pooled', tower.pooled(batch));
-  batch.pixels.dispose();
 }
 
-/**
- * Compares the last state on `in.pixels_large`, of a tower that interpolates its positions to such pictures. Disposes of
- * its owner: the tower itself, or the model it is part of.
- */
+/** Compares the last state on `in.pixels_large`, of a tower that interpolates its positions to such pictures. */
 export async function compareLarge(
-  build: (inputSize: PictureSize) => Promise<{ tower: Tower; owner: Pick<Tower, 'dispose'> }>,
+  load: (inputSize: PictureSize) => Promise<Tower>,
   golden: ParityCase,
   comparison: Comparison,
 ): Promise<void> {
   if (!golden.has('in.pixels_large')) return;
   const pixels = await golden.floats('in.pixels_large');
   const [, , height, width] = pixels.shape;
-  const { tower, owner } = await build({ height, width });
+  const tower = await load({ height, width });
   const batch = densePictures(pixels);
+  comparison.own(batch.pixels);
   await comparison.giveAll({ 'out.large_last': lastState(tower, batch) });
-  batch.pixels.dispose();
-  owner.dispose();
 }
 
 /** float32[B, N, D] */

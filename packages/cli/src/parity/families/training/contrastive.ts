@@ -2,15 +2,15 @@ import type { ImageSource } from '@mmllm/core';
 import { contrastive, type TwoTowers, train } from '@mmllm/trainer';
 import type { ParityCase } from '../../case';
 import type { ParityFamily } from '..';
-import { loadClip, loadSiglip, type TwoTowerModel } from '../contrastive';
+import { clipTowers, loadTowers, siglipTowers } from '../contrastive';
 import { densePictures } from '../pictures';
 import { compareRun, countBatches, inOrder, stagesOf } from './training';
 
 /** Contrastive training of both towers, on the ready batches of a case. */
 const contrastiveTraining =
-  (load: (golden: ParityCase) => Promise<TwoTowerModel>): ParityFamily =>
+  (compose: typeof clipTowers): ParityFamily =>
   async (golden, comparison) => {
-    const { model, names } = await load(golden);
+    const { model, names } = await loadTowers(compose, golden, comparison);
     const trainedModel = { model, names, inMemory: (key: string) => key };
     const sizes = await Promise.all(
       Array.from({ length: countBatches(golden) }, (_, batch) => golden.shape(`in.${batch}.input_ids`)[0]),
@@ -27,11 +27,10 @@ const contrastiveTraining =
       data: inOrder(samples),
     }));
     await compareRun(train(model, { stages }), trainedModel, golden, comparison);
-    model.dispose();
   };
 
-export const trainClip = contrastiveTraining(loadClip);
-export const trainSiglip = contrastiveTraining(loadSiglip);
+export const trainClip = contrastiveTraining(clipTowers);
+export const trainSiglip = contrastiveTraining(siglipTowers);
 
 /** Gives the ids of a caption `batch row`, and the pictures of the batch that an image numbers. */
 async function readyBatches(golden: ParityCase, count: number) {

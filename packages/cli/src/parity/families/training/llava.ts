@@ -9,7 +9,7 @@ import { compareRun, countBatches, inOrder, stagesOf } from './training';
 
 /** LLaVA's stages, each under its freeze policy, on the ready batches of a case. */
 export const trainLlava: ParityFamily = async (golden, comparison) => {
-  const { model, names, imageTokenId } = await loadLlava(golden, readyBatches(golden));
+  const { model, names, imageTokenId } = await loadLlava(golden, comparison, readyBatches(golden));
   const trainedModel = { model, names, inMemory };
   // A batch of the case is one sample here, and its number stands for each of its pictures.
   const samples = Array.from({ length: countBatches(golden) }, (_, batch) => ({
@@ -19,7 +19,6 @@ export const trainLlava: ParityFamily = async (golden, comparison) => {
   const stages = stagesOf(golden, trainedModel).map((stage) => ({ ...stage, data: inOrder(samples) }));
   const run = train(model, { stages, batchSize: 1, featureCacheBytes: 0 });
   await compareRun(run, trainedModel, golden, comparison);
-  model.dispose();
 };
 
 /** Gives the batch of the case that a sample's prompt numbers. */
