@@ -13,8 +13,9 @@ import { ConfigError, type Decoder } from '@mmllm/core';
 import { ropeFrequencies } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openParityCase } from '../../../cli/src/parity';
+import { fixtureFiles } from '../../../cli/src/testing/case-files';
 import { openGgufFixture } from '../testing/gguf';
-import { openGolden } from '../testing/golden';
 import { llama } from './index';
 
 beforeAll(() => startBackend({ backend: 'cpu' }));
@@ -37,10 +38,10 @@ async function expectSame(actual: Decoder, expected: Decoder) {
 
 describe('llama.gguf', () => {
   it('reads what llama.cpp writes as what transformers writes', async () => {
-    const golden = await openGolden('decoder-llama/base');
-    const config = llama.checkpoint.config(golden.config);
+    const golden = await openParityCase(fixtureFiles('decoder-llama/base'));
+    const config = llama.checkpoint.config(await golden.config());
     const expected = llama(config);
-    await loadWeights(expected, golden.weights, llama.checkpoint.names());
+    await loadWeights(expected, await golden.weights(), llama.checkpoint.names());
     const file = await openGgufFixture('llama.gguf');
     const { initializerRange: _, ...rest } = config;
     expect(await llama.gguf.config(file)).toEqual({
