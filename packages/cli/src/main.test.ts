@@ -11,7 +11,7 @@ const fixture = (name: string) => join('fixtures', 'cases', name);
 
 /** The built command, as the script at the root calls it. */
 async function mmllm(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const command = [join('packages', 'cli', 'dist', 'main.js'), ...args];
+  const command = [join('packages', 'cli', 'bin', 'mmllm.js'), ...args];
   const run = promisify(execFile)(process.execPath, command, { cwd: root });
   return run.then(
     (output) => ({ code: 0, ...output }),

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { MmllmError } from '@mmllm/core';
 import type { Command } from './commands/command';
 import { inspect } from './commands/inspect';
