@@ -64,6 +64,25 @@ describe('blockCache', () => {
     expect(await cached.read(0, 1001)).toEqual(FILE);
   });
 
+  it('closes every block that it opened, also when told to stop', async () => {
+    const storage = memoryStorage();
+    await (await blockCache(watched().source, storage, 'x', 100)).read(0, 1001);
+    const controller = new AbortController();
+    let open = 0;
+    const counting: typeof storage = {
+      ...storage,
+      async open(path, options) {
+        const block = await storage.open(path, options);
+        if (++open > 1) throw new Error('one was not closed');
+        if (path.endsWith('-4')) controller.abort(new Error('enough'));
+        return { ...block, close: async () => void open-- };
+      },
+    };
+    const cached = await blockCache(watched().source, counting, 'x', 100);
+    await expect(cached.read(0, 1001, { signal: controller.signal })).rejects.toThrow('enough');
+    expect(open).toBe(0);
+  });
+
   it('stops when told to, without keeping half a block', async () => {
     const storage = memoryStorage();
     const cached = await blockCache(watched().source, storage, 'x', 100);

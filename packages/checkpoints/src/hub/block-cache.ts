@@ -26,10 +26,11 @@ export async function blockCache(
     const end = Math.min(start + blockBytes, size);
     if (stored.has(path)) {
       const block = await storage.open(path, { signal });
-      const whole = block.size === end - start;
-      const bytes = whole ? await readExactly(block, 0, block.size, { signal }) : undefined;
-      await block.close?.();
-      if (bytes) return bytes;
+      try {
+        if (block.size === end - start) return await readExactly(block, 0, block.size, { signal });
+      } finally {
+        await block.close?.();
+      }
     }
     const bytes = await readExactly(source, start, end, { signal });
     await storage.write(path, bytes, { signal });
