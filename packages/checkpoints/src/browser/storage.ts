@@ -1,6 +1,7 @@
 import { CheckpointError } from '@mmllm/core';
 import { blobSource } from '../source';
 import { chunksOf, fillFolder } from '../storage/content';
+import { guarded } from '../storage/guard';
 import { checkName, fileMissing, folderExists, TEMPORARY_PREFIX } from '../storage/names';
 import type { CheckpointStorage, FileContent, FolderWriter } from '../storage/storage';
 import {
@@ -104,19 +105,7 @@ function storageIn(openRoot: () => Promise<FileSystemDirectoryHandle>, name: str
       });
     },
   };
-  const guard =
-    <A extends unknown[], R>(method: (...args: A) => Promise<R>) =>
-    (...args: A): Promise<R> =>
-      method(...args).catch((error: unknown) => {
-        throw wrapDomException(error, name);
-      });
-  return {
-    write: guard(storage.write),
-    open: guard(storage.open),
-    list: guard(storage.list),
-    remove: guard(storage.remove),
-    commit: guard(storage.commit),
-  };
+  return guarded(storage, (error) => wrapDomException(error, name));
 }
 
 /** Whether there is a file or a finished folder at the path. */

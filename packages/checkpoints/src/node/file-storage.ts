@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rename } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { chunksOf, fillFolder } from '../storage/content';
+import { guarded } from '../storage/guard';
 import { checkName, fileMissing, folderExists, TEMPORARY_PREFIX } from '../storage/names';
 import type { CheckpointStorage, FileContent, FolderWriter, WriteOptions } from '../storage/storage';
 import { systemCode, wrapSystemError } from './errors';
@@ -59,19 +60,9 @@ export function fileStorage(root: string): CheckpointStorage {
       });
     },
   };
-  const guard =
-    <A extends unknown[], R>(method: (...args: A) => Promise<R>) =>
-    (...args: A): Promise<R> =>
-      method(...args).catch((error: unknown) => {
-        throw wrapSystemError(error, base, 'a folder that can be read and written');
-      });
-  return {
-    write: guard(storage.write),
-    open: guard(storage.open),
-    list: guard(storage.list),
-    remove: guard(storage.remove),
-    commit: guard(storage.commit),
-  };
+  return guarded(storage, (error) =>
+    wrapSystemError(error, base, 'a folder that can be read and written'),
+  );
 }
 
 /** Writes files into a folder that nobody reads yet. */
