@@ -1,7 +1,7 @@
 import { CheckpointError } from '@mmllm/core';
 import { quote } from '../safetensors/json';
 import { blobSource } from '../source';
-import { fileMissing } from '../storage/names';
+import { fileMissing, pathsBelow } from '../storage/names';
 import type { FolderReader } from '../storage/storage';
 
 /**
@@ -31,8 +31,7 @@ export function pickedFiles(files: Iterable<File>): FolderReader {
     },
 
     async list(folder) {
-      const paths = [...byPath.keys()].sort();
-      return folder === undefined ? paths : paths.filter((path) => path.startsWith(`${folder}/`));
+      return pathsBelow(byPath.keys(), folder);
     },
   };
 }

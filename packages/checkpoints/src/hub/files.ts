@@ -1,7 +1,7 @@
 import { CheckpointError } from '@mmllm/core';
 import { type HttpOptions, httpSource, rangeSource } from '../http/source';
 import type { ByteSource, ReadOptions } from '../source';
-import { fileMissing } from '../storage/names';
+import { fileMissing, pathsBelow } from '../storage/names';
 import type { CheckpointStorage, FolderReader } from '../storage/storage';
 import {
   fileUrl,
@@ -58,8 +58,7 @@ export async function hubFiles(repo: string, options: HubFilesOptions = {}): Pro
     },
 
     async list(folder) {
-      const paths = [...files.keys()].sort();
-      return folder === undefined ? paths : paths.filter((path) => path.startsWith(`${folder}/`));
+      return pathsBelow(files.keys(), folder);
     },
   };
 }

@@ -1,13 +1,13 @@
 import { concatBytes } from '../bytes';
 import { bufferSource } from '../source';
 import { chunksOf, fillFolder } from './content';
-import { checkName, fileMissing, folderExists } from './names';
+import { checkName, fileMissing, folderExists, pathsBelow } from './names';
 import type { CheckpointStorage, FileContent } from './storage';
 
 /** Keeps everything in memory: for tests, and for a browser tab that needs no checkpoint after it closes. */
 export function memoryStorage(): CheckpointStorage {
   const files = new Map<string, Uint8Array>();
-  const below = (folder: string) => [...files.keys()].filter((path) => path.startsWith(`${folder}/`));
+  const below = (folder?: string) => pathsBelow(files.keys(), folder);
 
   return {
     async write(name, content, { signal } = {}) {
@@ -24,7 +24,7 @@ export function memoryStorage(): CheckpointStorage {
 
     async list(folder) {
       if (folder !== undefined) checkName(folder);
-      return (folder === undefined ? [...files.keys()] : below(folder)).sort();
+      return below(folder);
     },
 
     async remove(name) {

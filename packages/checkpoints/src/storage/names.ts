@@ -28,6 +28,10 @@ export function checkName(name: string): string[] {
 const isPart = (part: string): boolean =>
   !FORBIDDEN.test(part) && !DEVICE.test(part) && !/^$|[. ]$/.test(part) && !part.startsWith(TEMPORARY_PREFIX);
 
+/** The paths that lie below a folder, or all without one, sorted. */
+export const pathsBelow = (paths: Iterable<string>, folder?: string): string[] =>
+  [...paths].filter((path) => folder === undefined || path.startsWith(`${folder}/`)).sort();
+
 export const folderExists = (folder: string): CheckpointError =>
   new CheckpointError({
     component: 'storage',
