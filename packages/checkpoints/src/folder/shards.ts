@@ -1,6 +1,5 @@
-import { CheckpointError } from '@mmllm/core';
-import { byteLength, describeTensor, type TensorInfo } from '../safetensors/dtype';
-import { quote } from '../safetensors/json';
+import type { TensorInfo } from '../safetensors/dtype';
+import { storedBytes } from '../safetensors/encode';
 import { shardName, WEIGHTS } from './files';
 
 /** Tensors by the file that holds them. */
@@ -24,7 +23,7 @@ export function planShards<T extends TensorInfo>(
   let openSize = 0;
   let totalSize = 0;
   for (const entry of tensors) {
-    const size = sizeOf(entry);
+    const size = storedBytes(...entry);
     totalSize += size;
     if (size > maxShardBytes) {
       shards.push([entry]);
@@ -42,16 +41,6 @@ export function planShards<T extends TensorInfo>(
   if (open.length > 0 || shards.length === 0) shards.push(open);
   const name = (i: number) => (shards.length === 1 ? WEIGHTS : shardName(i, shards.length));
   return { files: new Map(shards.map((shard, i) => [name(i), shard])), totalSize };
-}
-
-function sizeOf([key, tensor]: readonly [string, TensorInfo]): number {
-  const size = byteLength(tensor);
-  if (size !== undefined) return size;
-  throw new CheckpointError({
-    component: 'safetensors',
-    expected: `a shape that fills whole bytes for ${quote(key)}`,
-    actual: describeTensor(tensor),
-  });
 }
 
 /** The text of `model.safetensors.index.json`. */

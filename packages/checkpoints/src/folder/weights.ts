@@ -3,6 +3,7 @@ import { openSafetensors, type SafetensorsFile } from '../safetensors/file';
 import { quote } from '../safetensors/json';
 import type { ReadOptions } from '../source';
 import type { FolderReader } from '../storage/storage';
+import { unknownTensor } from '../unknown-tensor';
 import { Problems } from '../weights/problems';
 import { type RowSource, safetensorsWeights, type WeightSource } from '../weights/source';
 import { inFolder, WEIGHTS, WEIGHTS_INDEX } from './files';
@@ -109,7 +110,7 @@ function joinFiles(name: string, files: readonly SafetensorsFile[]): RowSource {
   const sourceOf = (key: string): RowSource => {
     const source = home.get(key);
     if (source) return source;
-    throw new CheckpointError({ component: name, expected: `a tensor ${quote(key)}`, actual: 'none' });
+    throw unknownTensor(name, key, home.keys());
   };
   return {
     name,

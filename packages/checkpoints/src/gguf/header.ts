@@ -1,6 +1,7 @@
 import type { GGUFParseOutput, GGUFTypedMetadata, MetadataValue } from '@huggingface/gguf';
 import { GGMLQuantizationType, GGUFValueType, gguf } from '@huggingface/gguf';
 import { CheckpointError } from '@mmllm/core';
+import { concatBytes } from '../bytes';
 import { quote } from '../safetensors/json';
 import { type ByteSource, type ReadOptions, readExactly } from '../source';
 import type { GgufEntry, GgufMetadata, GgufValue, GgufValueType } from './metadata';
@@ -40,20 +41,13 @@ async function readWholeHeader(
   let bytes: Uint8Array = new Uint8Array(0);
   for (let size = FIRST_BYTES; ; size *= 2) {
     const rest = await readExactly(source, bytes.byteLength, Math.min(size, limit), options);
-    bytes = bytes.byteLength === 0 ? rest : join(bytes, rest);
+    bytes = bytes.byteLength === 0 ? rest : concatBytes([bytes, rest]);
     try {
       return { bytes, layout: walkHeader(bytes, source.size, source.name) };
     } catch (error) {
       if (!(error instanceof RunsOut)) throw error;
     }
   }
-}
-
-function join(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(a.byteLength + b.byteLength);
-  joined.set(a);
-  joined.set(b, a.byteLength);
-  return joined;
 }
 
 /** Serves the library, which asks for ranges of a URL and likes to read ahead, from the bytes of the header. */

@@ -60,9 +60,7 @@ export function fileStorage(root: string): CheckpointStorage {
       });
     },
   };
-  return guarded(storage, (error) =>
-    wrapSystemError(error, base, 'a folder that can be read and written'),
-  );
+  return guarded(storage, (error) => wrapSystemError(error, base, 'a folder that can be read and written'));
 }
 
 /** Writes files into a folder that nobody reads yet. */

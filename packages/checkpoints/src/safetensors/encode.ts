@@ -72,15 +72,20 @@ function plan<T extends TensorInfo>(tensors: Iterable<readonly [string, T]>, met
   for (const [name, tensor] of ordered) {
     if (names.has(name)) throw refuse('tensor names that differ', `${quote(name)} twice or reserved`);
     names.add(name);
-    const bytes = byteLength(tensor);
-    if (bytes === undefined)
-      throw refuse(`a shape that fills whole bytes for ${quote(name)}`, describeTensor(tensor));
+    const bytes = storedBytes(name, tensor);
     const { dtype, shape } = tensor;
     members.push(member(name, JSON.stringify({ dtype, shape, data_offsets: [offset, offset + bytes] })));
     offset += bytes;
   }
   const header = encodeHeader(`{${members.join(',')}}`);
   return { header, ordered, size: header.byteLength + offset };
+}
+
+/** Bytes of a tensor. @throws CheckpointError for a shape that cannot be stored. */
+export function storedBytes(name: string, tensor: TensorInfo): number {
+  const bytes = byteLength(tensor);
+  if (bytes !== undefined) return bytes;
+  throw refuse(`a shape that fills whole bytes for ${quote(name)}`, describeTensor(tensor));
 }
 
 function encodeHeader(json: string): Uint8Array {

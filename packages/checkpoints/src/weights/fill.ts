@@ -1,6 +1,6 @@
 import type { Parameter, WeightPiece, WeightWriter } from '@mmllm/core';
 import type { ReadOptions } from '../source';
-import { interleavedRows, isTurned, rowsToOurs } from './layout';
+import { interleavedRows, isTurned, rowsToOurs, sizeOfRow } from './layout';
 import type { NameRule } from './name-map';
 import { prefetched } from './prefetch';
 import { cutShape } from './rows';
@@ -72,7 +72,7 @@ function* planJobs(
       const [first, last] = filling.rule.rows ?? [0, shape[0] ?? 1];
       // The rows of a head that lie in pairs are moved within it, so they come together.
       const unit = interleavedRows(filling.rule, [last - first]) ?? PIECE_ROWS;
-      const step = Math.max(1, Math.floor(pieceValues / rowSize(shape) / unit)) * unit;
+      const step = Math.max(1, Math.floor(pieceValues / sizeOfRow(shape) / unit)) * unit;
       for (let start = first; start < last; start += step) {
         const end = Math.min(start + step, last);
         yield { ...filling, key, start, end, isLast: end === last };
@@ -86,13 +86,11 @@ type RowReader = (job: Job, turn: 0 | 1) => Promise<WeightPiece>;
 /** Reads rows into one of two buffers, where the source can. */
 function rowReader(source: WeightSource, jobs: readonly Job[], signal: AbortSignal | undefined): RowReader {
   if (!source.readRows) return wholeReader(source, signal);
-  const sizes = jobs.map(({ key, start, end }) => (end - start) * rowSize(source.shape(key)));
+  const sizes = jobs.map(({ key, start, end }) => (end - start) * sizeOfRow(source.shape(key)));
   const bytes = 4 * sizes.reduce((most, size) => Math.max(most, size), 0);
   const buffers = [new Uint8Array(bytes), new Uint8Array(bytes)] as const;
   return ({ key, start, end }, turn) => source.readRows!(key, start, end, { signal, into: buffers[turn] });
 }
-
-const rowSize = ([, ...row]: readonly number[]): number => row.reduce((product, size) => product * size, 1);
 
 /** Reads each tensor whole, once, and cuts its rows out. */
 function wholeReader(source: WeightSource, signal: AbortSignal | undefined): RowReader {
@@ -100,7 +98,7 @@ function wholeReader(source: WeightSource, signal: AbortSignal | undefined): Row
   return async ({ key, start, end }) => {
     const { values } = last?.key === key ? last : { values: await source.read(key, { signal }) };
     last = { key, values };
-    const width = rowSize(source.shape(key));
+    const width = sizeOfRow(source.shape(key));
     return { type: 'float32', values: values.subarray(start * width, end * width) };
   };
 }

@@ -23,7 +23,8 @@ interface InterleavedRows {
   readonly interleavedHeads?: number;
 }
 
-const sizeOfRow = ([, ...row]: readonly number[]): number => product(row);
+/** How many values each row along the first axis has. */
+export const sizeOfRow = ([, ...row]: readonly number[]): number => product(row);
 
 const product = (sizes: readonly number[]): number => sizes.reduce((total, size) => total * size, 1);
 
