@@ -1,6 +1,9 @@
 import {
+  bufferSource,
+  encodeSafetensors,
   type FolderReader,
   type JsonObject,
+  type ModelFolder,
   openModelFolder,
   openSafetensors,
   type SafetensorsFile,
@@ -8,7 +11,7 @@ import {
   toInt32,
   type WeightSource,
 } from '@mmllm/checkpoints';
-import { parseConfig, type TokenIds } from '@mmllm/core';
+import { CheckpointError, parseConfig, type TokenIds } from '@mmllm/core';
 import { z } from 'zod';
 
 const caseSchema = z.looseObject({
@@ -32,8 +35,12 @@ export interface ParityCase {
   readonly tolerance: number;
   /** All of `case.json`. */
   readonly description: Readonly<Record<string, unknown>>;
+  /** The files beside `case.json`: pictures, the tokenizer's and the processor's. */
+  readonly folder: ModelFolder;
   /** Names in `golden.safetensors`. */
   readonly names: readonly string[];
+  /** What `golden.json` holds: one text, id list or conversation each. Empty where there is no such file. */
+  readonly lines: readonly JsonObject[];
   has(name: string): boolean;
   /** Shape of a golden tensor, from the header. */
   shape(name: string): readonly number[];
@@ -47,6 +54,8 @@ export interface ParityCase {
   config(): Promise<JsonObject>;
   /** The weights in `model/`. */
   weights(): Promise<WeightSource>;
+  /** A file of the case, such as a picture. */
+  bytes(name: string): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
@@ -61,7 +70,8 @@ export async function openParityCase(files: FolderReader): Promise<ParityCase> {
   const model = await openModelFolder(files, { folder: 'model' });
   const json = (await folder.json('case.json')) ?? {};
   const description = parseConfig('case.json', caseSchema, json as z.input<typeof caseSchema>);
-  const golden = await openSafetensors(await files.open('golden.safetensors'));
+  const lines = parseLines(await folder.text(LINES));
+  const golden = await openGolden(files, folder.names);
   const floats = async (name: string) => {
     const tensor = await golden.read(name);
     return { shape: tensor.shape, data: toFloat32(tensor) };
@@ -76,6 +86,8 @@ export async function openParityCase(files: FolderReader): Promise<ParityCase> {
     family,
     tolerance,
     description,
+    folder,
+    lines,
     names: [...golden.tensors.keys()],
     has: (name) => golden.tensors.has(name),
     shape: (name) => golden.tensors.get(name)?.shape ?? [],
@@ -88,10 +100,41 @@ export async function openParityCase(files: FolderReader): Promise<ParityCase> {
     },
     config: () => model.config(),
     weights: () => model.weights(),
+    bytes: (name) => readWhole(files, name),
     async close() {
       await Promise.all([golden.close(), model.close()]);
     },
   };
+}
+
+const LINES = 'golden.json';
+const TENSORS = 'golden.safetensors';
+
+/** Cases of text alone have no tensors. */
+async function openGolden(files: FolderReader, names: readonly string[]): Promise<SafetensorsFile> {
+  const source =
+    names.includes(LINES) && !names.includes(TENSORS)
+      ? bufferSource(encodeSafetensors([]), TENSORS)
+      : await files.open(TENSORS);
+  return openSafetensors(source);
+}
+
+async function readWhole(files: FolderReader, name: string): Promise<Uint8Array> {
+  const source = await files.open(name);
+  try {
+    return await source.read(0, source.size);
+  } finally {
+    await source.close?.();
+  }
+}
+
+/** @throws CheckpointError unless it is a list of objects. */
+function parseLines(text: string | undefined): JsonObject[] {
+  if (text === undefined) return [];
+  const lines: unknown = JSON.parse(text);
+  const isObject = (line: unknown) => typeof line === 'object' && line !== null && !Array.isArray(line);
+  if (Array.isArray(lines) && lines.every(isObject)) return lines;
+  throw new CheckpointError({ component: LINES, expected: 'a list of objects', actual: text.slice(0, 80) });
 }
 
 const isFloat = (file: SafetensorsFile, name: string) =>

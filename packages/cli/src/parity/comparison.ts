@@ -77,6 +77,15 @@ export class Comparison {
     this.remember({ tensor: name, error, tolerance });
   }
 
+  /** Compares a value of `golden.json` that has to be the very same: a text, a number, a list or an object of them. */
+  giveJson(name: string, actual: unknown, expected: unknown): void {
+    const [ours, theirs] = [JSON.stringify(actual), JSON.stringify(expected)];
+    const same = ours === theirs;
+    this.compared.add(name);
+    if (!same) this.failures.push(`${name}: expected ${shorten(theirs)}, got ${shorten(ours)}`);
+    this.remember({ tensor: name, error: same ? 0 : Number.POSITIVE_INFINITY, tolerance: 0 });
+  }
+
   /** Compares those outputs that the case names; the others are disposed. */
   async giveAll(outputs: Readonly<Record<string, Comparable>>): Promise<void> {
     for (const [name, actual] of Object.entries(outputs)) {
@@ -85,9 +94,10 @@ export class Comparison {
     }
   }
 
-  /** Golden outputs and gradients that nothing was compared with. */
+  /** Golden outputs and gradients, and results in `golden.json`, that nothing was compared with. */
   get missed(): string[] {
-    return this.golden.names.filter((name) => /^(out|grad)\./.test(name) && !this.compared.has(name));
+    const tensors = this.golden.names.filter((name) => /^(out|grad)\./.test(name));
+    return [...tensors, ...resultsOf(this.golden)].filter((name) => !this.compared.has(name));
   }
 
   private remember(next: Worst): void {
@@ -97,3 +107,19 @@ export class Comparison {
 
 /** How much of its tolerance an error uses. */
 const share = ({ error, tolerance }: Worst): number => (error === 0 ? 0 : error / tolerance);
+
+/** What a line of `golden.json` gives to its reader; all else in it is a result. */
+const GIVEN = ['name', 'text', 'messages', 'kwargs', 'add_generation_prompt', 'continue_final_message'];
+
+/** The results of each line, `3.ids`. */
+function resultsOf({ lines }: ParityCase): string[] {
+  return lines.flatMap((line, i) =>
+    Object.keys(line).flatMap((key) => {
+      // A line without a text gives ids, to be decoded.
+      const given = GIVEN.includes(key) || (key === 'ids' && !('text' in line) && !('messages' in line));
+      return given ? [] : [`${i}.${key}`];
+    }),
+  );
+}
+
+const shorten = (text = 'nothing') => (text.length > 200 ? `${text.slice(0, 200)}…` : text);

@@ -15,9 +15,18 @@ export function fixtureFiles(name: string): FolderReader {
   const folder = new URL(path, import.meta.url);
   return {
     open: async (file) => bufferSource(await readUrl(new URL(file, folder)), file),
-    // A page cannot list them; every case has these.
-    list: async (below) => (below === 'model' ? MODEL.map((file) => `model/${file}`) : ['case.json']),
+    list: async (below) => {
+      if (below === 'model') return MODEL.map((file) => `model/${file}`);
+      if (folder.protocol === 'file:') return readFolder(folder);
+      // A page cannot list them; every case that is read in one has these.
+      return ['case.json', 'golden.safetensors', 'preprocessor_config.json'];
+    },
   };
+}
+
+async function readFolder(folder: URL): Promise<string[]> {
+  const { readdir } = await import('node:fs/promises');
+  return readdir(folder);
 }
 
 async function readUrl(url: URL): Promise<Uint8Array> {
