@@ -1,3 +1,9 @@
+export {
+  type ChatTemplateChoice,
+  type ChatTemplateFiles,
+  chatTemplateFromFiles,
+} from './chat/files';
+export { maxTemplateText } from './chat/limits';
 export { assistantMask } from './chat/mask';
 export type { ChatMessage, RenderedChat, RenderOptions } from './chat/message';
 export { type JinjaTemplate, jinjaTemplate } from './chat/template';
