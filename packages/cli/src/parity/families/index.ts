@@ -3,6 +3,7 @@ import type { Comparison } from '../comparison';
 import { internVit, vit } from './alone';
 import { clip, siglip } from './contrastive';
 import { decoderFamilies } from './decoder';
+import { imageFamilies } from './images';
 import { llava } from './llava';
 import { patchLinear } from './patch-linear';
 import { trainClip, trainSiglip } from './training/contrastive';
@@ -21,6 +22,7 @@ export const families: ParityFamilies = {
   'intern-vit': internVit,
   'patch-linear': patchLinear,
   ...decoderFamilies,
+  ...imageFamilies,
   llava,
   'train-clip': trainClip,
   'train-siglip': trainSiglip,
