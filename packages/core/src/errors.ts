@@ -85,6 +85,39 @@ export class TokenizerError extends MmllmError {
   static override readonly code = 'tokenizer';
 }
 
+/**
+ * Why a chat template failed:
+ *
+ * - `raised`: the template itself refuses the conversation, with `raise_exception`;
+ * - `syntax`: it is not a template, or asks for a filter or test that there is none of;
+ * - `undefined`, `type`, `value`: what Python raises as UndefinedError, as TypeError, and as ValueError and its like;
+ * - `security`: it reaches for what a template may not have;
+ * - `limit`: it runs for too long, nests too deep or makes too much text.
+ */
+export type TemplateErrorKind = 'raised' | 'syntax' | 'undefined' | 'type' | 'value' | 'security' | 'limit';
+
+export interface TemplateErrorDetails {
+  readonly kind: TemplateErrorKind;
+  /** What the template, or the engine on its behalf, says: of `raised` its very words. */
+  readonly reason: string;
+  readonly cause?: unknown;
+}
+
+/** A chat template is no template, refuses a conversation, or fails on it. */
+export class TemplateError extends MmllmError {
+  static override readonly code = 'template';
+  readonly kind: TemplateErrorKind;
+  /** What the template, or the engine on its behalf, says: of `raised` its very words. */
+  readonly reason: string;
+
+  constructor({ kind, reason, cause }: TemplateErrorDetails) {
+    const expected = kind === 'syntax' ? 'a Jinja template' : 'a conversation that the template can render';
+    super({ component: 'chat template', expected, actual: `${kind}: ${reason}`, cause });
+    this.kind = kind;
+    this.reason = reason;
+  }
+}
+
 /** A loss, a gradient or a parameter stopped being a finite number. */
 export class NonFiniteError extends MmllmError {
   static override readonly code = 'non-finite';

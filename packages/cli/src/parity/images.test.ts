@@ -25,7 +25,7 @@ function configured(name: string, keys: Record<string, unknown>): FolderReader {
 
 it.each([
   ['images-clip/base', { resample: 2 }],
-  ['images-mllama/base', { resample: 2 }],
+  ['images-mllama/base', { image_mean: [0.5, 0.5, 0.5] }],
   ['images-qwen2-vl/base', { merge_size: 1 }],
   ['images-pixtral/base', { image_mean: [0.5, 0.5, 0.5] }],
   ['images-fuyu/base', { padding_value: 2 }],
