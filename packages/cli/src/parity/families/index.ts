@@ -3,6 +3,7 @@ import type { Comparison } from '../comparison';
 import { internVit, vit } from './alone';
 import { clip, siglip } from './contrastive';
 import { decoderFamilies } from './decoder';
+import { imageFamilies } from './images';
 import { llava } from './llava';
 import { patchLinear } from './patch-linear';
 import { processor } from './processor';
@@ -23,6 +24,7 @@ export const families: ParityFamilies = {
   'intern-vit': internVit,
   'patch-linear': patchLinear,
   ...decoderFamilies,
+  ...imageFamilies,
   llava,
   'processor-*': processor,
   'tokenizer-*': tokenizer,
