@@ -29,8 +29,8 @@ function matchesOfLiteral(literal: string): FindMatches {
 /** @param pattern with the flags `g` and `u` */
 export function matchesOf(pattern: RegExp): FindMatches {
   return function* (text) {
-    for (const match of text.matchAll(pattern)) {
-      if (match[0].length > 0) yield [match.index, match.index + match[0].length];
+    for (const { 0: match, index } of text.matchAll(pattern)) {
+      if (match.length > 0) yield [index, index + match.length];
     }
   };
 }
