@@ -179,7 +179,7 @@ function fixedLength(fields: Fields): PreTokenizer {
 }
 
 function metaspace(fields: Fields): PreTokenizer {
-  const replacement = fields.string('replacement', '▁');
+  const replacement = fields.character('replacement', '▁');
   const scheme = schemeOf(fields);
   const split = fields.flag('split', true)
     ? splitter((text) => matchesOfCharacter(text, replacement), 'MergedWithNext')
