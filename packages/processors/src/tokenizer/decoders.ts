@@ -73,9 +73,7 @@ const kinds: Record<string, (fields: Fields, compile: CompileRegex) => Decoder> 
 const stepsOf = (fields: Fields, compile: CompileRegex): Decoder[] =>
   fields
     .parts('decoders')
-    .flatMap((each) =>
-      each.json.type === 'Sequence' ? stepsOf(each, compile) : [decoderOf(each, compile)],
-    );
+    .flatMap((each) => (each.json.type === 'Sequence' ? stepsOf(each, compile) : [decoderOf(each, compile)]));
 
 const lengthOf = (tokens: readonly string[]) => tokens.reduce((sum, token) => sum + token.length, 0);
 

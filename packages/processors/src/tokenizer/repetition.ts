@@ -64,7 +64,10 @@ function ended(group: Group): Group {
 }
 
 /** Its length, and how often it lets something be repeated. */
-function quantifierAt(source: string, at: number): readonly [length: number, least: number, most: number] | undefined {
+function quantifierAt(
+  source: string,
+  at: number,
+): readonly [length: number, least: number, most: number] | undefined {
   switch (source[at]) {
     case '*':
       return [1, 0, Number.POSITIVE_INFINITY];
