@@ -1,10 +1,11 @@
-import type { AnyResPreprocessing, DenseImages, Picture } from '@mmllm/core';
+import type { AnyResPreprocessing, Picture } from '@mmllm/core';
 import { resize } from '../resize/resize';
 import { centred } from '../resize/size';
 import { bestResolution, sizeWithin } from './best-resolution';
 import { checkCounts, checkField } from './check';
 import { denseImages } from './dense';
 import { tileViews, tileWindows } from './grid';
+import type { HostDense } from './host';
 import { pixelWriter } from './pixels';
 
 /**
@@ -14,7 +15,7 @@ import { pixelWriter } from './pixels';
  *
  * @throws ConfigError if there is no resolution, or one is not made of whole tiles.
  */
-export function prepareAnyRes(pictures: readonly Picture[], preprocessing: AnyResPreprocessing): DenseImages {
+export function prepareAnyRes(pictures: readonly Picture[], preprocessing: AnyResPreprocessing): HostDense {
   const { tileSize: side, resolutions, resample } = preprocessing;
   checkCounts({ tileSize: side });
   const whole = resolutions.every((size) =>

@@ -1,9 +1,10 @@
-import type { CanvasPreprocessing, DenseImages, ImageView, Picture } from '@mmllm/core';
+import type { CanvasPreprocessing, ImageView, Picture } from '@mmllm/core';
 import { resize } from '../resize/resize';
 import type { Size } from '../resize/size';
 import { checkCounts, checkField } from './check';
 import { denseImages } from './dense';
 import { type TileGrid, tileGrids, tileViews, tileWindows } from './grid';
+import type { HostDense } from './host';
 import { pixelWriter } from './pixels';
 
 /**
@@ -13,7 +14,7 @@ import { pixelWriter } from './pixels';
  * Source: Llama 3.2's image transform (meta-llama/llama-models, models/llama3/multimodal/image_transform.py), as
  * transformers' `MllamaImageProcessor` has it.
  */
-export function prepareCanvas(pictures: readonly Picture[], preprocessing: CanvasPreprocessing): DenseImages {
+export function prepareCanvas(pictures: readonly Picture[], preprocessing: CanvasPreprocessing): HostDense {
   const { tileSize: side, maxTiles, resample } = preprocessing;
   checkCounts({ tileSize: side, maxTiles });
   const grids = tileGrids(1, maxTiles).filter((grid) => isThere(grid, preprocessing));

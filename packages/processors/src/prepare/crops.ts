@@ -1,9 +1,10 @@
-import type { CropsPreprocessing, DenseImages, Picture } from '@mmllm/core';
+import type { CropsPreprocessing, Picture } from '@mmllm/core';
 import { type FloatPicture, resizeFloat } from '../resize/resize-float';
 import { centred, type Size, type Window } from '../resize/size';
 import { checkCounts, checkField } from './check';
 import { denseImages } from './dense';
 import { type TileGrid, tileGrids, tileViews } from './grid';
+import type { HostDense } from './host';
 import { normalise, rescale, writePart } from './pixels';
 
 const { fround } = Math;
@@ -16,7 +17,7 @@ const { fround } = Math;
  *
  * @throws ConfigError for a crop that is not made of whole patches, or an overlap that leaves nothing of it.
  */
-export function prepareCrops(pictures: readonly Picture[], preprocessing: CropsPreprocessing): DenseImages {
+export function prepareCrops(pictures: readonly Picture[], preprocessing: CropsPreprocessing): HostDense {
   const { cropSize, patchSize, maxCrops } = preprocessing;
   const [stride, margin] = strideAndMargin(preprocessing);
   const length = cropSize.height * cropSize.width * 3;

@@ -1,8 +1,8 @@
-import type { DenseImages, ImageView, Picture, PreparedImage } from '@mmllm/core';
-import * as tf from '@tensorflow/tfjs-core';
+import type { ImageView, Picture, PreparedImage } from '@mmllm/core';
 import type { Size, Window } from '../resize/size';
 import { writeCoverage } from './coverage';
 import type { TileGrid } from './grid';
+import type { HostDense } from './host';
 
 /** What becomes of one picture: its views are known at once, their pixels are made when their turn comes. */
 export interface Plan {
@@ -15,7 +15,7 @@ export interface Plan {
 }
 
 /**
- * A batch of all views in order, float32[views, height, width, 3]. The caller owns the tensor.
+ * A batch of all views in order, float32[views, height, width, 3].
  *
  * @param patchSize of the patches whose coverage is said. Absent: it is not.
  */
@@ -24,7 +24,7 @@ export function denseImages(
   size: Size,
   plan: (picture: Picture) => Plan,
   patchSize?: number,
-): DenseImages {
+): HostDense {
   const plans = pictures.map(plan);
   const numViews = plans.reduce((sum, { views }) => sum + views.length, 0);
   const length = size.height * size.width * 3;
@@ -36,17 +36,16 @@ export function denseImages(
     const { height, width } = pictures[index];
     return { views, original: { height, width }, ...(tiles && { tiles }) };
   });
-  const coverage = patchSize && coverageOf(plans, size, patchSize);
+  const content = patchSize ? plans.flatMap((plan) => plan.content ?? []) : undefined;
   return {
     kind: 'dense',
     images,
-    pixels: tf.tensor4d(pixels, [numViews, size.height, size.width, 3], 'float32'),
-    ...(coverage && { coverage }),
+    pixels: { data: pixels, shape: [numViews, size.height, size.width, 3] },
+    ...(patchSize && content && { content, coverage: coverageOf(content, size, patchSize) }),
   };
 }
 
-function coverageOf(plans: readonly Plan[], { height, width }: Size, patchSize: number): Float32Array {
-  const content = plans.flatMap((plan) => plan.content ?? []);
+function coverageOf(content: readonly Window[], { height, width }: Size, patchSize: number): Float32Array {
   const grid = { rows: Math.floor(height / patchSize), columns: Math.floor(width / patchSize) };
   const coverage = new Float32Array(content.length * grid.rows * grid.columns);
   content.forEach((part, view) => {

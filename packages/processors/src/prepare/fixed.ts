@@ -1,10 +1,11 @@
-import { type DenseImages, type FixedPreprocessing, type Picture, PictureError } from '@mmllm/core';
+import { type FixedPreprocessing, type Picture, PictureError } from '@mmllm/core';
 import { cutPicture } from '../pictures/cut';
 import { maxPixels } from '../pictures/limits';
 import { resize } from '../resize/resize';
 import { centred, type Size, type Window } from '../resize/size';
 import { checkCounts, checkField } from './check';
 import { denseImages } from './dense';
+import type { HostDense } from './host';
 import { pixelWriter } from './pixels';
 import { roundHalfEven } from './rounding';
 
@@ -13,7 +14,7 @@ import { roundHalfEven } from './rounding';
  *
  * @throws ConfigError for an edge that is no whole number of at least 1, or a short edge beyond the size.
  */
-export function prepareFixed(pictures: readonly Picture[], preprocessing: FixedPreprocessing): DenseImages {
+export function prepareFixed(pictures: readonly Picture[], preprocessing: FixedPreprocessing): HostDense {
   const { size, fit, background, shortestEdge = 1, minShortEdge = 1 } = preprocessing;
   checkCounts({ 'size.height': size.height, 'size.width': size.width, shortestEdge, minShortEdge });
   const room = Math.min(size.height, size.width);

@@ -1,6 +1,6 @@
-import type { PackedImages, Picture, PreparedImage } from '@mmllm/core';
-import * as tf from '@tensorflow/tfjs-core';
+import type { Picture, PreparedImage } from '@mmllm/core';
 import type { Size } from '../resize/size';
+import type { HostPacked } from './host';
 import type { PixelWriter } from './pixels';
 
 /** A picture as its size will be, and how it gets there. */
@@ -21,7 +21,7 @@ export function packPatches(
   side: number,
   frames: number,
   { write }: PixelWriter,
-): PackedImages {
+): HostPacked {
   const fitted = pictures.map(fit);
   const grids = fitted.map(({ size }) => [Math.ceil(size.height / side), Math.ceil(size.width / side)]);
   const numPatches = grids.reduce((sum, [rows, columns]) => sum + rows * columns, 0);
@@ -42,5 +42,5 @@ export function packPatches(
     const view = { role: 'image', height: rows * side, width: columns * side } as const;
     return { views: [view], original: { height, width } };
   });
-  return { kind: 'packed', images, patches: tf.tensor2d(patches, [numPatches, frames * length], 'float32') };
+  return { kind: 'packed', images, patches: { data: patches, shape: [numPatches, frames * length] } };
 }

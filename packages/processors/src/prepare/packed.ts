@@ -1,7 +1,8 @@
-import { type PackedImages, type PackedPreprocessing, type Picture, PictureError } from '@mmllm/core';
+import { type PackedPreprocessing, type Picture, PictureError } from '@mmllm/core';
 import { resize } from '../resize/resize';
 import type { Size } from '../resize/size';
 import { checkCounts, checkField } from './check';
+import type { HostPacked } from './host';
 import { packPatches } from './pack';
 import { pixelWriter } from './pixels';
 import { roundHalfEven } from './rounding';
@@ -15,10 +16,7 @@ const maxAspect = 200;
  * @throws ConfigError if `multiple` is no multiple of the patch, or a bound of the size makes no sense.
  * @throws PictureError by the rule `pixels`, for a picture longer than 200 times its breadth.
  */
-export function preparePacked(
-  pictures: readonly Picture[],
-  preprocessing: PackedPreprocessing,
-): PackedImages {
+export function preparePacked(pictures: readonly Picture[], preprocessing: PackedPreprocessing): HostPacked {
   const { patchSize, multiple, size, framesPerPatch = 1, resample } = preprocessing;
   checkCounts({ patchSize, multiple, framesPerPatch });
   checkField('multiple', multiple % patchSize === 0, `a multiple of ${patchSize}`, multiple);

@@ -1,4 +1,4 @@
-import type { DenseImages, PaddedPreprocessing, Picture } from '@mmllm/core';
+import type { PaddedPreprocessing, Picture } from '@mmllm/core';
 import { cutPicture } from '../pictures/cut';
 import { resize } from '../resize/resize';
 import { centred, type Size, type Window } from '../resize/size';
@@ -6,6 +6,7 @@ import { bestResolution, sizeWithin } from './best-resolution';
 import { checkCounts, checkField } from './check';
 import { denseImages, type Plan } from './dense';
 import { type TileGrid, tileViews } from './grid';
+import type { HostDense } from './host';
 import { type PixelWriter, pixelWriter } from './pixels';
 
 /**
@@ -16,7 +17,7 @@ import { type PixelWriter, pixelWriter } from './pixels';
  *
  * @throws ConfigError for a shortest edge beyond the longest.
  */
-export function preparePadded(pictures: readonly Picture[], preprocessing: PaddedPreprocessing): DenseImages {
+export function preparePadded(pictures: readonly Picture[], preprocessing: PaddedPreprocessing): HostDense {
   const { patchSize, longestEdge, minShortEdge, splitResolutions } = preprocessing;
   checkCounts({ patchSize, longestEdge, minShortEdge });
   checkField('minShortEdge', minShortEdge <= longestEdge, `at most ${longestEdge}`, minShortEdge);

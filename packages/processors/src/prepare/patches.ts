@@ -1,6 +1,7 @@
-import type { PackedImages, PatchPreprocessing, Picture } from '@mmllm/core';
+import type { PatchPreprocessing, Picture } from '@mmllm/core';
 import { resize } from '../resize/resize';
 import type { Size } from '../resize/size';
+import type { HostPacked } from './host';
 import { packPatches } from './pack';
 import { pixelWriter } from './pixels';
 
@@ -10,10 +11,7 @@ import { pixelWriter } from './pixels';
  *
  * Source: Fuyu's processor in transformers (`FuyuImageProcessor`).
  */
-export function preparePatches(
-  pictures: readonly Picture[],
-  preprocessing: PatchPreprocessing,
-): PackedImages {
+export function preparePatches(pictures: readonly Picture[], preprocessing: PatchPreprocessing): HostPacked {
   const { patchSize, padValue, maxSize, resample } = preprocessing;
   const fit = (picture: Picture) => {
     const size = shrunk(picture, maxSize);

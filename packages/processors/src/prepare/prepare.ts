@@ -1,9 +1,11 @@
 import { ConfigError, type ImageBatch, type ImagePreprocessing, type Picture } from '@mmllm/core';
+import * as tf from '@tensorflow/tfjs-core';
 import { checkPicture } from '../pictures/picture';
 import { prepareAnyRes } from './anyres';
 import { prepareCanvas } from './canvas';
 import { prepareCrops } from './crops';
 import { prepareFixed } from './fixed';
+import type { HostImages } from './host';
 import { preparePacked } from './packed';
 import { preparePadded } from './padded';
 import { preparePatches } from './patches';
@@ -18,9 +20,20 @@ import { prepareTiles } from './tiles';
  * @throws ConfigError for a preprocessing that makes no sense.
  */
 export function prepareImages(pictures: readonly Picture[], preprocessing: ImagePreprocessing): ImageBatch {
-  pictures.forEach((picture, index) => {
-    checkPicture(`pictures[${index}]`, picture);
-  });
+  if (preprocessing.kind !== 'custom') return upload(prepareOnHost(pictures, preprocessing));
+  checkPictures(pictures);
+  return preprocessing.prepare(pictures);
+}
+
+/** A preprocessing that is data and no code. */
+export type DescribedPreprocessing = Exclude<ImagePreprocessing, { kind: 'custom' }>;
+
+/** As `prepareImages`, in plain arrays; needs no backend. */
+export function prepareOnHost(
+  pictures: readonly Picture[],
+  preprocessing: DescribedPreprocessing,
+): HostImages {
+  checkPictures(pictures);
   switch (preprocessing.kind) {
     case 'fixed':
       return prepareFixed(pictures, preprocessing);
@@ -38,8 +51,6 @@ export function prepareImages(pictures: readonly Picture[], preprocessing: Image
       return preparePadded(pictures, preprocessing);
     case 'crops':
       return prepareCrops(pictures, preprocessing);
-    case 'custom':
-      return preprocessing.prepare(pictures);
     default:
       throw new ConfigError({
         component: 'preprocessing.kind',
@@ -47,4 +58,24 @@ export function prepareImages(pictures: readonly Picture[], preprocessing: Image
         actual: JSON.stringify((preprocessing satisfies never as { kind: unknown }).kind),
       });
   }
+}
+
+function checkPictures(pictures: readonly Picture[]): void {
+  pictures.forEach((picture, index) => {
+    checkPicture(`pictures[${index}]`, picture);
+  });
+}
+
+function upload(host: HostImages): ImageBatch {
+  if (host.kind === 'packed') {
+    const { images, patches } = host;
+    return { kind: 'packed', images, patches: tf.tensor2d(patches.data, [...patches.shape]) };
+  }
+  const { images, pixels, coverage } = host;
+  return {
+    kind: 'dense',
+    images,
+    pixels: tf.tensor4d(pixels.data, [...pixels.shape]),
+    ...(coverage && { coverage }),
+  };
 }

@@ -1,4 +1,4 @@
-import type { DenseImages, ImageView, Picture, TiledPreprocessing } from '@mmllm/core';
+import type { ImageView, Picture, TiledPreprocessing } from '@mmllm/core';
 import { resize } from '../resize/resize';
 import { centred, type Size, type Window } from '../resize/size';
 import { checkCounts, checkField } from './check';
@@ -6,6 +6,7 @@ import { closestGrid } from './closest-grid';
 import { denseImages, type Plan } from './dense';
 import { filledGrid, fillingSize } from './filled-grid';
 import { type TileGrid, tileViews, tileWindows } from './grid';
+import type { HostDense } from './host';
 import { type PixelWriter, pixelWriter } from './pixels';
 
 /**
@@ -14,7 +15,7 @@ import { type PixelWriter, pixelWriter } from './pixels';
  *
  * @throws ConfigError if the numbers of tiles are not 1 ≤ minTiles ≤ maxTiles.
  */
-export function prepareTiles(pictures: readonly Picture[], preprocessing: TiledPreprocessing): DenseImages {
+export function prepareTiles(pictures: readonly Picture[], preprocessing: TiledPreprocessing): HostDense {
   const { tileSize, minTiles, maxTiles } = preprocessing;
   checkCounts({ tileSize, minTiles, maxTiles });
   checkField('minTiles', minTiles <= maxTiles, `1 … maxTiles (${maxTiles})`, minTiles);
