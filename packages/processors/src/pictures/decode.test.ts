@@ -10,6 +10,11 @@ import { maxPixels } from './limits';
 const read = (file: PictureFile) => new Uint8Array(readFileSync(pictureUrl(file)));
 
 describe('decodePicture', () => {
+  it.each(pictureFiles)('lays %s over white as Pillow does', async (file) => {
+    const picture = await decodePicture(read(file), { alpha: 'white' });
+    expect(await summary(picture)).toEqual(pillowReads(file, 'white'));
+  });
+
   it.each(pictureFiles)('reads %s as Pillow does', async (file) => {
     const picture = await decodePicture(read(file));
     expect(await summary(picture)).toEqual(pillowReads(file));
@@ -76,8 +81,10 @@ describe('decodePicture', () => {
 
   it('stops when asked to', async () => {
     const reason = new Error('enough');
-    await expect(decodePicture(read('rgb.png'), AbortSignal.abort(reason))).rejects.toBe(reason);
-    await expect(decodePicture(pictureUrl('rgb.png'), AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(decodePicture(read('rgb.png'), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(decodePicture(pictureUrl('rgb.png'), { signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
   });
 });
 
@@ -85,7 +92,9 @@ describe('decodePictures', () => {
   it('keeps the order', async () => {
     const pictures = await decodePictures(pictureFiles.map(pictureUrl));
     const sizes = pictures.map(({ width, height }) => ({ width, height }));
-    expect(sizes).toEqual(pictureFiles.map(pillowReads).map(({ width, height }) => ({ width, height })));
+    expect(sizes).toEqual(
+      pictureFiles.map((file) => pillowReads(file)).map(({ width, height }) => ({ width, height })),
+    );
   });
 
   it('fails with the picture that fails, and begins no other', async () => {

@@ -4,6 +4,7 @@ import { internVit, vit } from './alone';
 import { chat } from './chat';
 import { clip, siglip } from './contrastive';
 import { decoderFamilies } from './decoder';
+import { imageFamilies } from './images';
 import { llava } from './llava';
 import { patchLinear } from './patch-linear';
 import { processor } from './processor';
@@ -32,6 +33,7 @@ export const families: ParityFamilies = {
   'intern-vit': internVit,
   'patch-linear': patchLinear,
   ...decoderFamilies,
+  ...imageFamilies,
   llava,
   'processor-*': processor,
   'tokenizer-*': tokenizer,
