@@ -22,6 +22,7 @@ import { noise } from './testing/noise';
 import { HalvingProjector, LayoutEncoder, PiecesFusion } from './testing/parts';
 import { pictureUrl } from './testing/pictures';
 import { wordTokenizer } from './text/words';
+import { tokenizerFromJson } from './tokenizer/tokenizer';
 
 const scale = { rescale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1] } as const;
 const fixed: ImagePreprocessing = {
@@ -289,7 +290,10 @@ describe('bad input', () => {
   });
 
   it('is refused where the tokenizer finds more image tokens than the text spells', async () => {
-    const result = build().process([{ prompt: '<IMAGE>' }], { padding: 'left' });
+    const file = tokenizer.toJson() as { added_tokens: object[] };
+    const added_tokens = file.added_tokens.map((token) => ({ ...token, normalized: true }));
+    const lowered = tokenizerFromJson({ ...file, added_tokens });
+    const result = build({ tokenizer: lowered }).process([{ prompt: '<IMAGE>' }], { padding: 'left' });
     await expect(result).rejects.toBeInstanceOf(PlaceholderCountError);
   });
 
