@@ -9,7 +9,7 @@ export type { ChatMessage, RenderedChat, RenderOptions } from './chat/message';
 export { type JinjaTemplate, jinjaTemplate } from './chat/template';
 export type { HostArray } from './host-array';
 export { preprocessingFromHuggingFace } from './hugging-face/preprocessing';
-export { decodePicture, decodePictures } from './pictures/decode';
+export { type DecodeOptions, decodePicture, decodePictures } from './pictures/decode';
 export { maxPixels } from './pictures/limits';
 export { prepareImages } from './prepare/prepare';
 export { type TextAndImagesOptions, textAndImages } from './processor';

@@ -131,7 +131,8 @@ class TextAndImages implements Processor {
   async prepareImages(sources: readonly ImageSource[], signal?: AbortSignal): Promise<ImageBatch> {
     const { encoder } = this.#context;
     if (!encoder) throw textOnly(sources.length);
-    const pictures = await decodePictures(sources, signal);
+    const alpha = 'alpha' in encoder.preprocessing ? encoder.preprocessing.alpha : undefined;
+    const pictures = await decodePictures(sources, { alpha, signal });
     signal?.throwIfAborted();
     return prepareImages(pictures, encoder.preprocessing);
   }

@@ -60,15 +60,13 @@ export function slice(value: Value, start: Value, stop: Value, step: Value): Val
 
 interface Places {
   readonly start: number;
+  readonly stop: number;
   readonly step: number;
   readonly length: number;
 }
 
-function rangeSlice(range: Range, { start, step, length }: Places): Range {
-  const first = range.start + start * range.step;
-  const by = step * range.step;
-  return new Range(first, first + length * by, by);
-}
+const rangeSlice = (range: Range, { start, stop, step }: Places): Range =>
+  new Range(range.start + start * range.step, range.start + stop * range.step, step * range.step);
 
 /** As `slice.indices` of Python. */
 function slicePlaces(size: number, start: Value, stop: Value, step: Value): Places {
@@ -79,7 +77,7 @@ function slicePlaces(size: number, start: Value, stop: Value, step: Value): Plac
   const [first, last] = [bound(start), bound(stop)];
   const from = first === undefined ? (by > 0 ? lowest : highest) : clip(first);
   const to = last === undefined ? (by > 0 ? highest : lowest) : clip(last);
-  return { start: from, step: by, length: Math.max(0, Math.ceil((to - from) / by)) };
+  return { start: from, stop: to, step: by, length: Math.max(0, Math.ceil((to - from) / by)) };
 }
 
 const bound = (value: Value): number | undefined => (value === null ? undefined : integer(value));
