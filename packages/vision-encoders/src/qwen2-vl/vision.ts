@@ -1,4 +1,4 @@
-import { composeMaps, type NameMap, type NameRule, prefixMap } from '@mmllm/checkpoints';
+import { composeMaps, type NameMap, prefixMap } from '@mmllm/checkpoints';
 import { ConfigError, layersSchema, normal, parseConfig } from '@mmllm/core';
 import { type Activation, Attention, LayerNorm, Mlp, ropeFrequencies, TransformerBlock } from '@mmllm/nn';
 import { z } from 'zod';
@@ -17,7 +17,8 @@ import {
   positiveInteger,
   positiveNumber,
 } from '../shared/config';
-import { linearNames, normNames } from '../shared/names';
+import { linearNames, normNames, patchWeightName } from '../shared/names';
+import { packedProjectionNames } from '../shared/packed-attention-names';
 import { PackedTransformer } from '../shared/packed-transformer';
 import { clipPixels } from '../shared/preprocessing';
 
@@ -85,24 +86,11 @@ const huggingFace = z.object({
 
 /** The tower without prefix: query, key and value are one projection, patches a convolution over time and space. */
 function towerNames({ hiddenSize, patchSize = 14, framesPerPatch = 2 }: Qwen2VlConfig): NameMap {
-  const packed = ['qProj', 'kProj', 'vProj'].flatMap((projection, part): NameRule[] => {
-    const rows = [part * hiddenSize, (part + 1) * hiddenSize] as const;
-    const ours = `layers.{i}.selfAttention.${projection}`;
-    return [
-      { ours: `${ours}.weight`, theirs: 'blocks.{i}.attn.qkv.weight', layout: 'linear', rows },
-      { ours: `${ours}.bias`, theirs: 'blocks.{i}.attn.qkv.bias', rows },
-    ];
-  });
   return {
     rules: [
-      {
-        ours: 'patchEmbedding.weight',
-        theirs: 'patch_embed.proj.weight',
-        layout: 'conv-linear',
-        kernel: [framesPerPatch, patchSize, patchSize],
-      },
+      patchWeightName('patch_embed.proj.weight', [framesPerPatch, patchSize, patchSize]),
       ...normNames('layers.{i}.attentionNorm', 'blocks.{i}.norm1'),
-      ...packed,
+      ...packedProjectionNames('layers.{i}.selfAttention', 'blocks.{i}.attn.qkv.', hiddenSize),
       ...linearNames('layers.{i}.selfAttention.outProj', 'blocks.{i}.attn.proj'),
       ...normNames('layers.{i}.mlpNorm', 'blocks.{i}.norm2'),
       ...linearNames('layers.{i}.mlp.fc1', 'blocks.{i}.mlp.fc1'),
