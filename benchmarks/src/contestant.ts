@@ -20,6 +20,7 @@ const MODULES: Record<Exclude<EngineName, 'PyTorch'>, readonly [file: string, na
   'tfjs transposing': ['../peers/tfjs.mjs', 'openTransposing'],
   'read and copy': ['../peers/reading.mjs', 'openCopying'],
   'read alone': ['../peers/reading.mjs', 'open'],
+  'sharp and Pillow': ['../peers/sharp-pillow.mjs', 'open'],
 };
 
 /** For messages. */
@@ -34,7 +35,9 @@ export interface Place {
 }
 
 function commandOf({ engine, work, threads }: Contestant, { backend, models, python }: Place): string[] {
-  const given = [work, { backend, threads, models } satisfies Setting].map((part) => JSON.stringify(part));
+  const given = [work, { backend, threads, models, python } satisfies Setting].map((part) =>
+    JSON.stringify(part),
+  );
   if (engine === 'PyTorch') return [python, path('../peers/torch_engine.py'), ...given];
   const [file, name] = MODULES[engine];
   return [process.execPath, path('serve.ts'), path(file), name, ...given];

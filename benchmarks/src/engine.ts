@@ -25,7 +25,12 @@ export type Work =
   /** One step of the optimiser. The output is the loss before it. */
   | { readonly kind: 'train'; readonly model: string; readonly stage: TrainStage }
   /** A decoder gets its weights from a file. The output is some of them. */
-  | { readonly kind: 'load'; readonly stored: StoredType; readonly held: HeldType };
+  | { readonly kind: 'load'; readonly stored: StoredType; readonly held: HeldType }
+  /**
+   * A JPEG becomes what CLIP's processor makes of it: its shortest edge is scaled to `edge`, bicubic, and the centre
+   * cut out. The output is float32[1, edge, edge, 3].
+   */
+  | { readonly kind: 'preprocess'; readonly width: number; readonly height: number; readonly edge: number };
 
 /** How and with what an engine does it. */
 export interface Setting {
@@ -33,6 +38,8 @@ export interface Setting {
   readonly threads: number;
   /** Folder of the models. */
   readonly models: string;
+  /** The interpreter, for engines that are partly Python. */
+  readonly python: string;
 }
 
 /** What came of one run. */

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import type { Place } from './contestant.ts';
+import { makeJpeg } from './jpeg-file.ts';
 import { makeFile } from './load-file.ts';
 import { busyWarning, describeRun } from './machine.ts';
 import { measureMatch } from './measure.ts';
@@ -30,7 +31,7 @@ async function bench(options: BenchOptions): Promise<void> {
   const python = wants.python || (wants.models && !options.models) ? await findPython(options) : unused;
   const models = wants.models ? await findModels(options, python) : unused;
   const place: Place = { backend, models: pathOf(models), python: pathOf(python) };
-  for (const stored of filesOf(rows)) await makeFile(stored);
+  await makeFiles(rows);
   const results: RowResult[] = [];
   for (const [i, row] of rows.entries()) {
     console.error(`${row.name} …`);
@@ -46,13 +47,13 @@ async function bench(options: BenchOptions): Promise<void> {
   if (json) await writeFile(json, `${JSON.stringify(results.map(jsonRow), null, 2)}\n`);
 }
 
-/** Files that are loaded in some rows. */
-const filesOf = (rows: readonly Row[]) =>
-  new Set(
-    rows.flatMap(({ matches }) =>
-      matches.flatMap(({ ours: { work } }) => (work.kind === 'load' ? [work.stored] : [])),
-    ),
-  );
+/** What is loaded in some rows. */
+async function makeFiles(rows: readonly Row[]): Promise<void> {
+  for (const { work } of rows.flatMap(({ matches }) => matches.map(({ ours }) => ours))) {
+    if (work.kind === 'load') await makeFile(work.stored);
+    if (work.kind === 'preprocess') await makeJpeg(work);
+  }
+}
 
 const pathOf = (found: Found): string => ('path' in found ? found.path : '');
 

@@ -12,7 +12,12 @@ const LONGEST = 25;
 export async function printProfiles(names: readonly string[], options: BenchOptions): Promise<void> {
   for (const { name, matches } of selectRows(ROWS, names)) {
     for (const { ours } of matches) {
-      const setting = { backend: options.backend, threads: ours.threads, models: options.models ?? '' };
+      const setting = {
+        backend: options.backend,
+        threads: ours.threads,
+        models: options.models ?? '',
+        python: '',
+      };
       console.log(`\n${name}, ${ours.threads === 1 ? '1 thread' : `${ours.threads} threads`}`);
       await printProfile(ours.work, setting);
     }

@@ -32,6 +32,7 @@ describe('rows', () => {
         "load-bf16-widened 0.6",
         "load-memory-f32 0.77",
         "load-memory-bf16 0.77",
+        "preprocess-jpeg 0.77",
       ]
     `);
   });

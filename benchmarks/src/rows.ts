@@ -12,6 +12,7 @@ export type EngineName =
   | 'tfjs transposing'
   | 'read and copy'
   | 'read alone'
+  | 'sharp and Pillow'
   | 'PyTorch';
 
 /** An engine with work and threads of its own: one process. */
@@ -115,6 +116,9 @@ function loadingMemory(name: string, stored: StoredType, held: HeldType): Row {
   return { name, unit: 'MB more', goal: 0.77, runs: 1, matches: [match] };
 }
 
+/** A picture of a camera, for an encoder of 336 pixels. */
+const photo: Work = { kind: 'preprocess', width: 4000, height: 3000, edge: 336 };
+
 const product: Work = { kind: 'matmul', size: 1024 };
 const heads: Work = { kind: 'attention', heads: 12, length: 577, headSize: 64 };
 const eight: Work = { kind: 'vision', model: 'clip-vit-b32', batch: 8 };
@@ -162,6 +166,13 @@ export const ROWS: readonly Row[] = [
   loading('load-bf16-widened', 'BF16', 'float32'),
   loadingMemory('load-memory-f32', 'F32', 'float32'),
   loadingMemory('load-memory-bf16', 'BF16', 'bfloat16'),
+  {
+    name: 'preprocess-jpeg',
+    unit: 'ms',
+    // 1 / 1.3
+    goal: 0.77,
+    matches: [{ ours: on('ours', 1)(photo), peers: [on('sharp and Pillow', 1)(photo)] }],
+  },
 ];
 
 /** PyTorch on CUDA, and ours on WebGPU. */

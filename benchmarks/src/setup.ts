@@ -34,7 +34,7 @@ const attempt = async (step: () => Promise<string>, what: string): Promise<Found
   }
 };
 
-/** A Python with PyTorch: the one that was named, or one in a virtual environment of the benchmark. */
+/** A Python with PyTorch and Pillow: the one that was named, or one in a virtual environment of the benchmark. */
 export function findPython({ python }: BenchOptions): Promise<Found> {
   return attempt(async () => {
     if (python) return python;
@@ -73,6 +73,6 @@ export function needsOf({ matches }: Row): { models: boolean; python: boolean } 
   const contestants = matches.flatMap(({ ours, peers }) => [ours, ...peers]);
   return {
     models: contestants.some(({ work }) => 'model' in work),
-    python: contestants.some(({ engine }) => engine === 'PyTorch'),
+    python: contestants.some(({ engine }) => engine === 'PyTorch' || engine === 'sharp and Pillow'),
   };
 }

@@ -4,6 +4,7 @@ import { openAttention } from './attention.ts';
 import { openDecode } from './decode.ts';
 import { openLoad } from './load.ts';
 import { openMatmul } from './matmul.ts';
+import { openPreprocess } from './preprocess.ts';
 import { openTrain } from './train.ts';
 import { openVision } from './vision.ts';
 
@@ -25,5 +26,7 @@ export const open: OpenEngine = async (work, setting) => {
       return openTrain(work, setting);
     case 'load':
       return openLoad(work);
+    case 'preprocess':
+      return openPreprocess(work);
   }
 };

@@ -96,11 +96,9 @@ export class TokenizerError extends MmllmError {
  */
 export type TemplateErrorKind = 'raised' | 'syntax' | 'undefined' | 'type' | 'value' | 'security' | 'limit';
 
-export interface TemplateErrorDetails {
-  readonly kind: TemplateErrorKind;
-  /** What the template, or the engine on its behalf, says: of `raised` its very words. */
-  readonly reason: string;
-  readonly cause?: unknown;
+export interface TemplateErrorDetails extends ErrorDetails {
+  kind: TemplateErrorKind;
+  reason: string;
 }
 
 /** A chat template is no template, refuses a conversation, or fails on it. */
@@ -110,9 +108,8 @@ export class TemplateError extends MmllmError {
   /** What the template, or the engine on its behalf, says: of `raised` its very words. */
   readonly reason: string;
 
-  constructor({ kind, reason, cause }: TemplateErrorDetails) {
-    const expected = kind === 'syntax' ? 'a Jinja template' : 'a conversation that the template can render';
-    super({ component: 'chat template', expected, actual: `${kind}: ${reason}`, cause });
+  constructor({ kind, reason, ...details }: TemplateErrorDetails) {
+    super(details);
     this.kind = kind;
     this.reason = reason;
   }

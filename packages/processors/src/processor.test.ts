@@ -15,12 +15,14 @@ import {
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { decodePicture } from './pictures/decode';
 import { prepareImages } from './prepare/prepare';
 import { type TextAndImagesOptions, textAndImages } from './processor';
 import { noise } from './testing/noise';
 import { HalvingProjector, LayoutEncoder, PiecesFusion } from './testing/parts';
 import { pictureUrl } from './testing/pictures';
 import { wordTokenizer } from './text/words';
+import { tokenizerFromJson } from './tokenizer/tokenizer';
 
 const scale = { rescale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1] } as const;
 const fixed: ImagePreprocessing = {
@@ -288,7 +290,10 @@ describe('bad input', () => {
   });
 
   it('is refused where the tokenizer finds more image tokens than the text spells', async () => {
-    const result = build().process([{ prompt: '<IMAGE>' }], { padding: 'left' });
+    const file = tokenizer.toJson() as { added_tokens: object[] };
+    const added_tokens = file.added_tokens.map((token) => ({ ...token, normalized: true }));
+    const lowered = tokenizerFromJson({ ...file, added_tokens });
+    const result = build({ tokenizer: lowered }).process([{ prompt: '<IMAGE>' }], { padding: 'left' });
     await expect(result).rejects.toBeInstanceOf(PlaceholderCountError);
   });
 
@@ -354,5 +359,21 @@ describe('the processor', () => {
     const batch = await build().prepareImages([pictureUrl('rgb.png'), picture]);
     expect((batch as DenseImages).pixels.shape).toEqual([2, 8, 8, 3]);
     disposeImages(batch);
+  });
+
+  it('lays transparent pictures over white where the encoder wants that', async () => {
+    const pixels = async (alpha: 'drop' | 'white') => {
+      const processor = build({}, vision({ ...fixed, alpha }));
+      const batch = await processor.prepareImages([pictureUrl('rgba.png')]);
+      const values = await (batch as DenseImages).pixels.data();
+      disposeImages(batch);
+      return values;
+    };
+    const picture = await decodePicture(pictureUrl('rgba.png'), { alpha: 'white' });
+    const expected = prepareImages([picture], fixed) as DenseImages;
+    const values = await expected.pixels.data();
+    disposeImages(expected);
+    expect(await pixels('white')).toEqual(values);
+    expect(await pixels('drop')).not.toEqual(values);
   });
 });

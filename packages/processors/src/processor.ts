@@ -15,6 +15,8 @@ import {
   ShapeError,
   type TextTokenizer,
 } from '@mmllm/core';
+import { fromJinja } from './chat/adapt';
+import type { JinjaTemplate } from './chat/template';
 import { decodePictures } from './pictures/decode';
 import { prepareImages } from './prepare/prepare';
 import { padSequences, type Sequence } from './sequence/batch';
@@ -32,8 +34,8 @@ export interface TextAndImagesOptions {
   readonly stopTokens?: readonly string[];
   /** Default `<pad>` where the vocabulary has it, else the first stop token. */
   readonly padToken?: string;
-  /** Renders `messages`. Default: `plainTemplate`. */
-  readonly template?: ChatTemplate;
+  /** Renders `messages`: a function, or the template of a released model. Default: `plainTemplate`. */
+  readonly template?: ChatTemplate | JinjaTemplate;
 }
 
 /** A run over questions repeats few texts often. */
@@ -92,7 +94,7 @@ class TextAndImages implements Processor {
     this.#padId = options.padToken
       ? requireToken(tokenizer, options.padToken, 'padToken')
       : (tokenizer.tokenId('<pad>') ?? this.stopIds[0]);
-    this.#template = template;
+    this.#template = typeof template === 'function' ? template : fromJinja(template);
     this.#encode = remember((text) => tokenizer.encode(text), rememberedTexts);
   }
 
@@ -129,7 +131,8 @@ class TextAndImages implements Processor {
   async prepareImages(sources: readonly ImageSource[], signal?: AbortSignal): Promise<ImageBatch> {
     const { encoder } = this.#context;
     if (!encoder) throw textOnly(sources.length);
-    const pictures = await decodePictures(sources, signal);
+    const alpha = 'alpha' in encoder.preprocessing ? encoder.preprocessing.alpha : undefined;
+    const pictures = await decodePictures(sources, { alpha, signal });
     signal?.throwIfAborted();
     return prepareImages(pictures, encoder.preprocessing);
   }

@@ -1,4 +1,4 @@
 export { type GoldenTensor, openParityCase, type ParityCase } from './case';
 export { Comparison, type Worst } from './comparison';
-export { families, type ParityFamilies, type ParityFamily } from './families';
+export { families, familyNamed, type ParityFamilies, type ParityFamily } from './families';
 export { type ParityResult, runParityCase } from './run';

@@ -1,6 +1,6 @@
 import type { ParityCase } from './case';
 import { Comparison, type Worst } from './comparison';
-import { families, type ParityFamilies } from './families';
+import { families, familyNamed, type ParityFamilies } from './families';
 
 /** What came of one case. */
 export interface ParityResult {
@@ -23,7 +23,7 @@ export async function runParityCase(
 ): Promise<ParityResult> {
   const comparison = new Comparison(golden);
   const problems: string[] = [];
-  const run = Object.hasOwn(known, golden.family) ? known[golden.family] : undefined;
+  const run = familyNamed(golden.family, known);
   if (run) {
     await run(golden, comparison)
       .catch((error: unknown) => {

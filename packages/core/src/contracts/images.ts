@@ -15,6 +15,8 @@ export interface Normalisation {
   readonly rescale: number;
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
+  /** When files are decoded, transparency is dropped, or pictures are laid over white (Llama 3.2). Default `drop`. */
+  readonly alpha?: 'drop' | 'white';
 }
 
 /** Every picture becomes one view of one size. */

@@ -48,6 +48,16 @@ export interface TextTokenizer {
   decode(ids: Iterable<number>, options?: { skipSpecialTokens?: boolean }): string;
   /** Id of a token, or undefined. */
   tokenId(token: string): number | undefined;
+  /** Decodes token by token. Without it, everything is decoded again for every token. */
+  stream?(options?: { skipSpecialTokens?: boolean }): TextStream;
+}
+
+/** Text from ids that come one by one. */
+export interface TextStream {
+  /** The text that the id makes certain: complete characters, often none. */
+  push(id: number): string;
+  /** The rest. With it, all pieces are what decoding all ids at once gives. */
+  end(): string;
 }
 
 export interface ProcessOptions {

@@ -1,4 +1,5 @@
-import { ConfigError, type ImagePreprocessing } from '@mmllm/core';
+import { ConfigError } from '@mmllm/core';
+import type { DescribedPreprocessing } from '../prepare/prepare';
 import { aria, molmo } from './covered';
 import { file, type Json, type Reader } from './fields';
 import { clip, janus, llava, siglip, vit } from './fixed';
@@ -6,7 +7,7 @@ import { emu3, fuyu, pixtral, qwen2Vl } from './packed';
 import { gotOcr2, llavaNext, mllama, mm15, nvlm } from './tiles';
 
 /** By the name of the class, without `ImageProcessor`. */
-const readers: Readonly<Record<string, Reader<ImagePreprocessing>>> = {
+const readers: Readonly<Record<string, Reader<DescribedPreprocessing>>> = {
   Aria: aria,
   CLIP: clip,
   Emu3: emu3,
@@ -33,7 +34,7 @@ const readers: Readonly<Record<string, Reader<ImagePreprocessing>>> = {
  *
  * @throws ConfigError for a class that is not known, and for a value that is outside the known set.
  */
-export function preprocessingFromHuggingFace(json: unknown): ImagePreprocessing {
+export function preprocessingFromHuggingFace(json: unknown): DescribedPreprocessing {
   const outer = asObject(json) ?? {};
   const nested = asObject(outer.image_processor);
   const inner = nested ?? outer;

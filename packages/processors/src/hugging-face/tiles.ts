@@ -139,6 +139,7 @@ export const llavaNext = reader(
 export const mllama = reader(
   z.object({
     ...normalisationKeys(half, half),
+    do_convert_rgb: flag(true),
     do_resize: only(true),
     do_pad: only(true),
     size: size('square', { height: 224, width: 224 }),
@@ -148,6 +149,8 @@ export const mllama = reader(
   (keys): CanvasPreprocessing => ({
     kind: 'canvas',
     ...normalisationOf(keys),
+    // Its `convert_to_rgb` composites, where those of all others drop alpha.
+    ...(keys.do_convert_rgb && { alpha: 'white' }),
     tileSize: squareSide('size', keys.size),
     maxTiles: keys.max_image_tiles,
     resample: keys.resample,

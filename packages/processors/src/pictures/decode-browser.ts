@@ -1,12 +1,12 @@
 import type { Picture } from '@mmllm/core';
-import { withoutAlpha } from './picture';
+import { type Alpha, withoutAlpha } from './alpha';
 
 /** True in browsers and their workers. */
 export const inBrowser = (): boolean =>
   typeof createImageBitmap === 'function' && typeof OffscreenCanvas === 'function';
 
 /** Decodes with the browser's own decoder, without applying colour profiles. */
-export async function decodeInBrowser(bytes: Uint8Array): Promise<Picture> {
+export async function decodeInBrowser(bytes: Uint8Array, alpha: Alpha): Promise<Picture> {
   const bitmap = await createImageBitmap(new Blob([bytes.slice()]), {
     imageOrientation: 'from-image',
     premultiplyAlpha: 'none',
@@ -15,7 +15,7 @@ export async function decodeInBrowser(bytes: Uint8Array): Promise<Picture> {
   try {
     const { width, height } = bitmap;
     const rgba = readCanvas(bitmap);
-    return withoutAlpha(isOpaque(rgba) ? rgba : readTexture(bitmap), width, height);
+    return { data: withoutAlpha(isOpaque(rgba) ? rgba : readTexture(bitmap), alpha), width, height };
   } finally {
     bitmap.close();
   }

@@ -9,8 +9,8 @@ describe('readHeader', () => {
   it.each(pictureFiles)('finds format and size of %s', (file) => {
     const { width, height } = pillowReads(file);
     const extension = file.split('.')[1];
-    const turned = /turned|mirrored/.test(file);
-    expect(readHeader(read(file))).toEqual({
+    const turned = /turned|mirrored|exif-[5-8]/.test(file);
+    expect(readHeader(read(file))).toMatchObject({
       format: extension === 'jpg' ? 'jpeg' : extension,
       width: turned ? height : width,
       height: turned ? width : height,

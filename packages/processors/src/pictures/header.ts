@@ -3,6 +3,8 @@ export interface PictureHeader {
   readonly format: 'png' | 'jpeg' | 'gif' | 'webp';
   readonly width: number;
   readonly height: number;
+  /** Of a JPEG: 1 for grey, 4 for CMYK. */
+  readonly channels?: number;
 }
 
 /** Reads the size that a PNG, JPEG, GIF or WebP file claims; undefined for anything else, or a header cut short. */
@@ -35,7 +37,10 @@ function jpeg(view: DataView): PictureHeader | undefined {
     }
     // C0 … CF are frame headers, but for the tables C4 and CC and the reserved C8.
     const frame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
-    if (frame) return { format: 'jpeg', height: view.getUint16(at + 5), width: view.getUint16(at + 7) };
+    if (frame) {
+      const [height, width] = [view.getUint16(at + 5), view.getUint16(at + 7)];
+      return { format: 'jpeg', width, height, channels: view.getUint8(at + 9) };
+    }
     const bare = marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7);
     at += bare ? 2 : 2 + view.getUint16(at + 2);
   }

@@ -14,14 +14,3 @@ export function checkPicture(component: string, { data, width, height }: Picture
     actual: `${data?.length} values for ${width}×${height}`,
   });
 }
-
-/** RGB of RGBA or RGBX: alpha is dropped, not composited, as Pillow's `convert('RGB')` does. */
-export function withoutAlpha(rgba: Uint8Array | Uint8ClampedArray, width: number, height: number): Picture {
-  const data = new Uint8Array(width * height * 3);
-  for (let from = 0, at = 0; at < data.length; from += 4, at += 3) {
-    data[at] = rgba[from];
-    data[at + 1] = rgba[from + 1];
-    data[at + 2] = rgba[from + 2];
-  }
-  return { data, width, height };
-}

@@ -1,10 +1,10 @@
 import { type Picture, type Resample, ShapeError } from '@mmllm/core';
-import { type Coefficients, coefficients, precisionBits } from './coefficients';
+import { coefficients } from './coefficients';
 import { filters } from './filters';
 import { resizeNearest } from './nearest';
+import { acrossRows, downColumns } from './passes';
+import { acrossRowsInWasm } from './passes-wasm';
 import type { Size, Window } from './size';
-
-const half = 1 << (precisionBits - 1);
 
 /**
  * Resizes a picture with antialiasing: the same bytes as `Image.resize` of Pillow 12 on an RGB picture. Two passes,
@@ -27,65 +27,10 @@ export function resize(picture: Picture, size: Size, resample: Resample, window?
   const last = part.height - 1;
   const firstRow = vertical.start[0];
   const endRow = vertical.start[last] + vertical.count[last];
-  const rows = acrossRows(picture, horizontal, firstRow, endRow);
+  const rows =
+    acrossRowsInWasm(picture, horizontal, firstRow, endRow) ??
+    acrossRows(picture, horizontal, firstRow, endRow);
   return { data: downColumns(rows, part, vertical, firstRow), width: part.width, height: part.height };
-}
-
-/** uint8[endRow − firstRow, outputs, 3] */
-function acrossRows(
-  { data, width }: Picture,
-  { start, count, weights, stride }: Coefficients,
-  firstRow: number,
-  endRow: number,
-): Uint8Array {
-  const outputs = start.length;
-  // Stores into a clamped array saturate, as the last step of the fixed-point sum wants.
-  const result = new Uint8ClampedArray((endRow - firstRow) * outputs * 3);
-  let at = 0;
-  for (let row = firstRow; row < endRow; row++) {
-    for (let i = 0; i < outputs; i++) {
-      let from = (row * width + start[i]) * 3;
-      let r = half;
-      let g = half;
-      let b = half;
-      const end = i * stride + count[i];
-      for (let k = i * stride; k < end; k++) {
-        const weight = weights[k];
-        r = (r + Math.imul(data[from], weight)) | 0;
-        g = (g + Math.imul(data[from + 1], weight)) | 0;
-        b = (b + Math.imul(data[from + 2], weight)) | 0;
-        from += 3;
-      }
-      result[at] = r >> precisionBits;
-      result[at + 1] = g >> precisionBits;
-      result[at + 2] = b >> precisionBits;
-      at += 3;
-    }
-  }
-  return new Uint8Array(result.buffer);
-}
-
-/** uint8[height, width, 3] from rows of which the first is `firstRow` of the picture. */
-function downColumns(
-  rows: Uint8Array,
-  { height, width }: Size,
-  { start, count, weights, stride }: Coefficients,
-  firstRow: number,
-): Uint8Array {
-  const length = width * 3;
-  const result = new Uint8ClampedArray(height * length);
-  const sums = new Int32Array(length);
-  for (let i = 0; i < height; i++) {
-    sums.fill(half);
-    for (let k = 0; k < count[i]; k++) {
-      const weight = weights[i * stride + k];
-      const from = (start[i] + k - firstRow) * length;
-      for (let j = 0; j < length; j++) sums[j] += Math.imul(rows[from + j], weight);
-    }
-    const at = i * length;
-    for (let j = 0; j < length; j++) result[at + j] = sums[j] >> precisionBits;
-  }
-  return new Uint8Array(result.buffer);
 }
 
 function check(size: Size, { top, left, height, width }: Window): void {

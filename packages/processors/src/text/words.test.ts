@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { tokenizerFromJson } from './json';
+import { tokenizerFromJson } from '../tokenizer/tokenizer';
 import { wordTokenizer } from './words';
 
 const texts = ['Is there a red circle?', "what's the colour, a teal one?", 'is there a red circle?'];

@@ -1,4 +1,6 @@
-import { type JsonObject, type JsonTokenizer, openLibrary, tokenizerFromJson } from './json';
+import type { JsonObject } from '../tokenizer/file';
+import { Pipeline } from '../tokenizer/pipeline';
+import { type JsonTokenizer, tokenizerFromJson } from '../tokenizer/tokenizer';
 
 export interface WordTokenizerOptions {
   /**
@@ -22,9 +24,9 @@ export function wordTokenizer(
 ): JsonTokenizer {
   const tokens = new Set([unknownToken, ...specialTokens]);
   const numSpecial = tokens.size;
-  const splitter = openLibrary(wordLevel(tokens, numSpecial));
+  const splitter = new Pipeline(wordLevel(tokens, numSpecial), []);
   for (const text of new Set(texts)) {
-    for (const word of splitter.tokenize(text)) tokens.add(word);
+    for (const word of splitter.words(text)) tokens.add(word);
   }
   return tokenizerFromJson(wordLevel(tokens, numSpecial));
 }

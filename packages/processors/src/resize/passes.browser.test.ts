@@ -1,0 +1,3 @@
+import { describePasses } from '../testing/passes';
+
+describePasses();

@@ -1,0 +1,104 @@
+import { type Aligned, part } from './aligned';
+import { Fields } from './file';
+import { idOf } from './models/vocabulary';
+
+/** A token that is found in the text itself, before anything is split. */
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly special: boolean;
+  /** Found in normalised text. */
+  readonly normalized: boolean;
+  readonly singleWord: boolean;
+  /** Takes the white space on its left, or right. */
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+}
+
+export function addedTokenOf(component: string, json: unknown): AddedToken {
+  const fields = Fields.of(component, json);
+  const special = fields.flag('special', false);
+  return {
+    id: idOf(`${component}.id`, fields.json.id),
+    content: fields.string('content'),
+    special,
+    normalized: fields.flag('normalized', !special),
+    singleWord: fields.flag('single_word', false),
+    lstrip: fields.flag('lstrip', false),
+    rstrip: fields.flag('rstrip', false),
+  };
+}
+
+/** A stretch of text, or a token found in it. */
+export interface Stretch {
+  readonly text: Aligned;
+  readonly token?: AddedToken;
+}
+
+const word = '[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]';
+const endsWithWord = new RegExp(`${word}$`, 'u');
+const startsWithWord = new RegExp(`^${word}`, 'u');
+const white = /\p{White_Space}/u;
+
+/**
+ * Finds tokens in a text: the leftmost, and the longest of those that begin at one place.
+ *
+ * Source: `find_matches` of huggingface/tokenizers, tokenizers/src/tokenizer/added_vocabulary.rs.
+ *
+ * @param contentOf what a token looks like in the text
+ */
+export function finder(
+  tokens: readonly AddedToken[],
+  contentOf: (token: AddedToken) => string,
+): (text: Aligned) => readonly Stretch[] {
+  const byContent = new Map<string, AddedToken>();
+  for (const token of tokens) {
+    const content = contentOf(token);
+    if (content !== '') byContent.set(content, token);
+  }
+  if (byContent.size === 0) return (text) => [{ text }];
+  const pattern = new RegExp(alternatives([...byContent.keys()]), 'g');
+
+  return (source) => {
+    const { text } = source;
+    const stretches: Stretch[] = [];
+    let last = 0;
+    for (const { 0: content, index } of text.matchAll(pattern)) {
+      const token = byContent.get(content)!;
+      let [start, end] = [index, index + content.length];
+      if (token.singleWord && !standsAlone(text, start, end)) continue;
+      if (token.lstrip) while (start > last && white.test(text[start - 1])) start--;
+      if (token.rstrip) while (end < text.length && white.test(text[end])) end++;
+      if (start > last) stretches.push({ text: part(source, last, start) });
+      stretches.push({ text: part(source, start, end), token });
+      last = end;
+    }
+    if (last < text.length) stretches.push({ text: part(source, last, text.length) });
+    return stretches;
+  };
+}
+
+function standsAlone(text: string, start: number, end: number): boolean {
+  return (
+    !endsWithWord.test(text.slice(Math.max(0, start - 2), start)) &&
+    !startsWithWord.test(text.slice(end, end + 2))
+  );
+}
+
+/** A pattern of many texts, longest first, grouped by their first unit so that a place is soon passed. */
+function alternatives(contents: readonly string[]): string {
+  const groups = new Map<string, string[]>();
+  for (const content of contents) {
+    const group = groups.get(content[0]);
+    if (group) group.push(content.slice(1));
+    else groups.set(content[0], [content.slice(1)]);
+  }
+  return [...groups]
+    .map(([first, rests]) => {
+      const longestFirst = rests.sort((a, b) => b.length - a.length).map(escapeRegex);
+      return `${escapeRegex(first)}(?:${longestFirst.join('|')})`;
+    })
+    .join('|');
+}
+
+const escapeRegex = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');

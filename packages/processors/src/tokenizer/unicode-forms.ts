@@ -1,0 +1,111 @@
+import { type Aligned, AlignedBuilder } from './aligned';
+
+export type UnicodeForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
+
+/**
+ * A character of the result, and by how many it is more or fewer than what it was made from: 1 for one that came in
+ * addition, −1 for one that took another in.
+ */
+interface Changed {
+  readonly character: string;
+  readonly change: number;
+}
+
+const isMark = /^\p{M}/u;
+
+/**
+ * A text in one of Unicode's normal forms. What a character is decomposed to is aligned to it, and a composed character
+ * to the first that it is made of.
+ *
+ * Source: huggingface/tokenizers with the crate unicode-normalization-alignments.
+ */
+export function normalForm(source: Aligned, form: UnicodeForm): Aligned {
+  if (source.text.normalize(form) === source.text) return source;
+  const builder = new AlignedBuilder(source);
+  for (const [from, end] of segments(source.text)) {
+    const segment = source.text.slice(from, end);
+    if (segment.normalize(form) === segment) builder.copy(from, end);
+    else writeChanged(builder, segment, from, normalised(segment, form));
+  }
+  return builder.build();
+}
+
+/** Stretches that normalise on their own: a character with what may combine with it. */
+function* segments(text: string): Generator<[number, number]> {
+  let from = 0;
+  let at = 0;
+  let last = '';
+  for (const character of text) {
+    if (at > 0 && !isMark.test(character) && !joins(last, character)) {
+      yield [from, at];
+      from = at;
+    }
+    last = character;
+    at += character.length;
+  }
+  if (at > from) yield [from, at];
+}
+
+/** Whether two neighbours that are no marks make one character, as parts of a Korean syllable do. */
+function joins(last: string, character: string): boolean {
+  return isJamo(character) || (last + character).normalize('NFC').length < last.length + character.length;
+}
+
+const isJamo = (character: string) => /^[\u1160-\u11ff]/.test(character);
+
+/** Marks that changed their order are aligned by place, not by what they were. */
+function writeChanged(
+  builder: AlignedBuilder,
+  segment: string,
+  from: number,
+  result: readonly Changed[],
+): void {
+  const places: number[] = [];
+  for (let at = from; at < from + segment.length; ) {
+    places.push(at);
+    at += String.fromCodePoint(segment.codePointAt(at - from)!).length;
+  }
+  let next = 0;
+  for (const { character, change } of result) {
+    const place = change > 0 ? next - 1 : next;
+    builder.write(character, places[Math.min(Math.max(place, 0), places.length - 1)]);
+    if (change <= 0) next += 1 - change;
+  }
+}
+
+function normalised(segment: string, form: UnicodeForm): Changed[] {
+  const compatible = form === 'NFKC' || form === 'NFKD';
+  const ordered = decomposed(segment, compatible ? 'NFKD' : 'NFD');
+  return form === 'NFC' || form === 'NFKC' ? composed(segment.normalize(form), ordered) : ordered;
+}
+
+/** Decomposed characters in canonical order, which keeps equal ones in theirs. */
+function decomposed(segment: string, form: 'NFD' | 'NFKD'): Changed[] {
+  const changes = new Map<string, number[]>();
+  for (const whole of segment) {
+    for (const [i, character] of [...whole.normalize(form)].entries()) {
+      const known = changes.get(character);
+      if (known) known.push(Math.min(i, 1));
+      else changes.set(character, [Math.min(i, 1)]);
+    }
+  }
+  return Array.from(segment.normalize(form), (character) => ({
+    character,
+    change: changes.get(character)?.shift() ?? 0,
+  }));
+}
+
+/** Finds the parts of each composed character, which are used in order. */
+function composed(text: string, parts: readonly Changed[]): Changed[] {
+  const rest = [...parts];
+  return Array.from(text, (character) => {
+    let change = 1;
+    for (const each of character.normalize('NFD')) {
+      const i = rest.findIndex((part) => part.character === each);
+      if (i < 0) continue;
+      change += rest[i].change - 1;
+      rest.splice(i, 1);
+    }
+    return { character, change };
+  });
+}
