@@ -33,14 +33,12 @@ const damages: Record<string, Damage> = {
 const kinds = Object.entries(damages);
 
 it.each(kinds)(
-  'gives a picture or a PictureError for %s, in time',
+  'gives a picture or a PictureError for %s',
   async (name, damage) => {
     const source = random('damage', name);
     for (let trial = 0; trial < trials / kinds.length; trial++) {
       const bytes = damage(files[source.integer(files.length)].slice(), source);
-      const start = performance.now();
       const result = await decodePicture(bytes).catch((error: unknown) => error);
-      expect(performance.now() - start).toBeLessThan(2000);
       const { data, width, height } = result as Picture;
       const decoded = data?.length === width * height * 3;
       expect(decoded || PictureError.isInstance(result), String(result)).toBe(true);
