@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type BackendName, startBackend } from '@mmllm/backends';
 import { fileStorage } from '@mmllm/checkpoints/node';
 import { ConfigError } from '@mmllm/core';
@@ -51,7 +52,9 @@ function backendNamed(name: string | undefined): BackendName | undefined {
 /** A folder that holds no case is a case that fails. */
 async function runFolder(folder: string): Promise<ParityResult> {
   try {
-    const golden = await openParityCase(fileStorage(folder));
+    const siblings = (family: string, variant: string) =>
+      fileStorage(join(folder, '..', '..', family, variant));
+    const golden = await openParityCase(fileStorage(folder), siblings);
     return await runParityCase(golden).finally(golden.close);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -56,16 +56,22 @@ export interface ParityCase {
   weights(): Promise<WeightSource>;
   /** A file of the case, such as a picture. */
   bytes(name: string): Promise<Uint8Array>;
+  /** The files of another family's case of the same variant, which are expected next to this one. */
+  sibling(family: string): Promise<ModelFolder>;
   close(): Promise<void>;
 }
+
+/** Where the files of a case of another family are. */
+export type Siblings = (family: string, variant: string) => FolderReader;
 
 /**
  * Opens a folder that holds a case: on disk, or wherever else its files can be listed and opened by name. Tensors are read
  * when they are asked for.
+ * @param siblings where cases of other families are, for those that share their files.
  * @throws CheckpointError for a file that is missing or broken.
  * @throws ConfigError for a `case.json` that does not say what is compared.
  */
-export async function openParityCase(files: FolderReader): Promise<ParityCase> {
+export async function openParityCase(files: FolderReader, siblings?: Siblings): Promise<ParityCase> {
   const folder = await openModelFolder(files);
   const model = await openModelFolder(files, { folder: 'model' });
   const json = (await folder.json('case.json')) ?? {};
@@ -101,6 +107,20 @@ export async function openParityCase(files: FolderReader): Promise<ParityCase> {
     config: () => model.config(),
     weights: () => model.weights(),
     bytes: (name) => readWhole(files, name),
+    async sibling(other) {
+      const name = `${other}/${variant}`;
+      const absent = {
+        component: `${family}/${variant}`,
+        expected: `the case ${name} beside it`,
+        actual: 'nothing',
+      };
+      if (!siblings) throw new CheckpointError(absent);
+      try {
+        return await openModelFolder(siblings(other, variant));
+      } catch (cause) {
+        throw new CheckpointError({ ...absent, cause });
+      }
+    },
     async close() {
       await Promise.all([golden.close(), model.close()]);
     },

@@ -13,8 +13,10 @@ const cases = readdirSync(root)
 
 beforeAll(() => startBackend({ backend: 'wasm' }));
 
+const siblings = (family: string, variant: string) => fixtureFiles(`${family}/${variant}`);
+
 async function run(files: FolderReader): Promise<ParityResult> {
-  const golden = await openParityCase(files);
+  const golden = await openParityCase(files, siblings);
   return runParityCase(golden).finally(golden.close);
 }
 

@@ -2,6 +2,7 @@ import { type ImageSource, type Picture, PictureError } from '@mmllm/core';
 import type { Alpha } from './alpha';
 import { decodeInBrowser, inBrowser } from './decode-browser';
 import { decodeWithSharp } from './decode-node';
+import { decodeGif } from './gif/decode';
 import { type PictureHeader, readHeader } from './header';
 import { maxPixels } from './limits';
 import { checkPicture, isPicture } from './picture';
@@ -15,8 +16,8 @@ export interface DecodeOptions {
 }
 
 /**
- * Reads and decodes a PNG, JPEG, WebP or GIF (its first frame) to RGB bytes: a PNG by code of ours, the same everywhere,
- * the others through sharp in Node and the platform's decoder in browsers. EXIF orientation is applied, gamma and colour
+ * Reads and decodes a PNG, JPEG, WebP or GIF (its first frame) to RGB bytes: PNG and GIF by code of ours, the same
+ * everywhere, the others through sharp in Node and the platform's decoder in browsers. EXIF orientation is applied, gamma and colour
  * profiles are not. Grey and palette pictures become RGB; alpha is dropped, not composited, as Pillow's
  * `convert('RGB')` drops it, unless asked for. A decoded picture is returned as it is.
  *
@@ -44,6 +45,7 @@ async function decode(
   signal?.throwIfAborted();
   try {
     if (header.format === 'png') return await decodePng(bytes, alpha);
+    if (header.format === 'gif') return decodeGif(bytes, alpha);
     return await (inBrowser() ? decodeInBrowser(bytes, alpha) : decodeWithSharp(bytes, header, alpha));
   } catch (cause) {
     const actual = cause instanceof Error ? cause.message : String(cause);

@@ -66,9 +66,11 @@ async function prepareFor(
   perSample: readonly number[],
   { imageOptions, signal }: ProcessorOptions,
 ): Promise<FamilyImages> {
-  const pictures = await decodePictures(sources, signal);
+  const { preprocessing } = parts.familyOf(imageOptions);
+  const alpha = 'alpha' in preprocessing ? preprocessing.alpha : undefined;
+  const pictures = await decodePictures(sources, { alpha, signal });
   signal?.throwIfAborted();
-  return { host: prepareOnHost(pictures, parts.familyOf(imageOptions).preprocessing), perSample };
+  return { host: prepareOnHost(pictures, preprocessing), perSample };
 }
 
 /** Every image and video token gives way to what its picture or video takes. */
@@ -132,11 +134,11 @@ function batchOptionsOf(
 /** @throws TokenizerError where truncation took image tokens away. */
 function checkTokens(
   { className, tokenizer }: ProcessorParts,
-  { imageToken, placeholders }: Family,
+  { imageToken }: Family,
   texts: readonly string[],
   { input_ids }: TokenBatch,
 ): void {
-  if (!imageToken || !placeholders) return;
+  if (!imageToken) return;
   const id = tokenizer.tokenId(imageToken);
   const [, length] = input_ids.shape;
   texts.forEach((text, b) => {

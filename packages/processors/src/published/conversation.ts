@@ -44,10 +44,18 @@ const isPart = (part: unknown): part is Part => typeof part === 'object' && part
 const isShown = ({ type }: Part) => type === 'image' || type === 'video';
 
 const partsOf = ({ content }: ChatMessage): Part[] =>
-  typeof content === 'string' || !content ? [] : content.filter(isPart);
+  typeof content === 'string' || !content ? [] : content.filter(isPart).map(inOurWords);
+
+/** `{ type: 'image_url', image_url: { url } }` is how other services write a picture; transformers reads it too. */
+function inOurWords(part: Part): Part {
+  const { image_url: named } = part;
+  if (part.type !== 'image_url' || named === undefined) return part;
+  return { type: 'image', url: isPart(named) ? named.url : named };
+}
 
 /** Templates look for the keys of a part, so these stay. */
-function withoutSource(part: unknown): unknown {
+function withoutSource(given: unknown): unknown {
+  const part = isPart(given) ? inOurWords(given) : given;
   if (!isPart(part) || !isShown(part)) return part;
   return Object.fromEntries(
     Object.entries(part).map(([key, value]) => [key, sourceKeys.includes(key) ? '' : value]),

@@ -47,6 +47,9 @@ function conversations(
   options: ProcessorOptions,
 ): Layout {
   const template = requireTemplate(parts);
+  if (list.length === 0) {
+    throw new ShapeError({ component: parts.className, expected: 'at least one message', actual: 'none' });
+  }
   const media = list.map(mediaOf);
   const seen = list.map(withoutMedia);
   const rendered = seen.map((messages) => template.render(messages, options));

@@ -1,5 +1,6 @@
 import { ConfigError } from '@mmllm/core';
-import { jinjaTemplate } from '../chat/template';
+import { chatTemplateFromFiles } from '../chat/files';
+import type { JinjaTemplate } from '../chat/template';
 import type { Json } from '../hugging-face/fields';
 import { preprocessingFromHuggingFace } from '../hugging-face/preprocessing';
 import { type JsonTokenizer, tokenizerFromJson } from '../tokenizer/tokenizer';
@@ -75,7 +76,7 @@ export async function processorFromHuggingFace(files: ProcessorFiles): Promise<H
     className: `${name}Processor`,
     tokenizer,
     paddingSide: tokenizerConfig.padding_side == null ? undefined : tokenizer.paddingSide,
-    template: await templateOf(files, tokenizer),
+    template: await templateOf(files, processor, tokenizerConfig),
     familyOf,
     video: name === 'Qwen2VL' ? videoFromHuggingFace(video ?? image) : undefined,
   });
@@ -129,7 +130,17 @@ async function openTokenizer(files: ProcessorFiles, name: string, config: Json):
 const asObject = (value: unknown): Json | undefined =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
 
-async function templateOf(files: ProcessorFiles, tokenizer: JsonTokenizer) {
-  const source = await files.text('chat_template.jinja');
-  return source === undefined ? undefined : jinjaTemplate(source, tokenizer.specialTokens);
+/** The chat template, if any file has one. */
+async function templateOf(
+  files: ProcessorFiles,
+  processorConfig: Json,
+  tokenizerConfig: Json,
+): Promise<JinjaTemplate | undefined> {
+  const chatTemplateJson = await files.json('chat_template.json');
+  const jinja = await files.text('chat_template.jinja');
+  const configs = [processorConfig, chatTemplateJson, tokenizerConfig];
+  const found = jinja !== undefined || configs.some((config) => config?.chat_template != null);
+  return found
+    ? chatTemplateFromFiles({ processorConfig, chatTemplateJson, jinja, tokenizerConfig })
+    : undefined;
 }

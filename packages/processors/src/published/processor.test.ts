@@ -75,6 +75,8 @@ describe('a processor', () => {
   it('refuses messages without a template, and nothing at all', async () => {
     const processor = await open('pixtral');
     await expect(processor({ messages: [question(text('hello'))] })).rejects.toThrow(/a chat template/);
+    const llava = await open('llava');
+    await expect(llava({ messages: [] })).rejects.toThrow('expected at least one message, got none');
     await expect(processor({ text: [] })).rejects.toThrow('expected a text or a picture, got neither');
     await expect(processor({})).rejects.toThrow('expected a text or a picture, got neither');
   });
@@ -92,6 +94,8 @@ describe('a processor', () => {
     const one = await processor({ messages: conversation('image') });
     expect(await processor({ messages: [conversation('url')] })).toEqual(one);
     expect(await processor({ messages: conversation('path') })).toEqual(one);
+    const elsewhere = [question({ type: 'image_url', image_url: { url: bytes } }, text('What is it?'))];
+    expect(await processor({ messages: elsewhere })).toEqual(one);
     expect(one.pixel_values?.shape).toEqual([1, 3, 42, 42]);
     await expect(processor({ messages: [question({ type: 'image' })] })).rejects.toThrow(
       "messages: expected a part of type 'image' with its 'image', got one without.",
@@ -139,6 +143,14 @@ describe('forTraining', () => {
     expect(template).toContain('{% generation %}');
     const plain = template.replaceAll(/\{%-? (end)?generation -?%\}/g, '');
     expect(await learned(await open('llava', { 'chat_template.jinja': plain }))).toContain('A red car.');
+  });
+
+  it('pads a batch of conversations', async () => {
+    const processor = await open('llava');
+    const short = [question(text('Who?')), answer('Me.')];
+    const { input_ids, labels } = await processor.forTraining({ messages: [conversation, short] });
+    expect(labels!.shape).toEqual(input_ids!.shape);
+    expect(labels!.data.at(-1)).toBe(-100);
   });
 
   it('refuses a template whose prompts depend on the answer', async () => {

@@ -48,7 +48,7 @@ export interface HuggingFaceProcessor {
   (input: ProcessorInput, options?: ProcessorOptions): Promise<ProcessorArrays>;
   /**
    * The same with what training wants: `labels`, int32[B, T], the ids that the assistant says and −100 elsewhere, and for
-   * conversations `assistant_masks`, int32[B, T]. Padded on the right unless asked otherwise.
+   * conversations `assistant_masks`, int32[B, T]. A batch is padded on the right unless asked otherwise.
    *
    * A template that does not mark what the assistant says is rendered once for each prompt to find it.
    */
@@ -84,7 +84,7 @@ export function makeProcessor(parts: ProcessorParts): HuggingFaceProcessor {
     template,
     preprocessing: parts.familyOf().preprocessing,
     forTraining: (input: ProcessorInput, options: ProcessorOptions = {}) =>
-      processForTraining(parts, input, { paddingSide: 'right', ...options }),
+      processForTraining(parts, input, { padding: true, paddingSide: 'right', ...options }),
     applyChatTemplate: (conversation: Conversation, options?: RenderOptions) =>
       requireTemplate(parts).render(withoutMedia(conversation), options).text,
   });

@@ -29,7 +29,7 @@ export async function prepareVideos(
     const chosen = chooseFrames(frames.length, options, preprocessing, framesPerSecond);
     const pictures = await decodePictures(
       chosen.map((i) => frames[i]),
-      options.signal,
+      { signal: options.signal },
     );
     films.push(prepareVideo(pictures, preprocessing));
   }

@@ -27,7 +27,7 @@ const description = z.looseObject({
 /** A line is a text to be tokenised, or ids to be decoded. */
 const lineSchema = z.union([
   z.looseObject({ text: z.string(), with_special: z.array(z.int()) }),
-  z.looseObject({ text: z.undefined(), ids: z.array(z.int()) }),
+  z.looseObject({ text: z.undefined().optional(), ids: z.array(z.int()) }),
 ]);
 
 /** Ids, offsets and decoded texts of a tokenizer, and its batches. */
