@@ -99,7 +99,9 @@ const change =
     return file;
   };
 
-const changeValue = change((_, draw) => structuredClone(pick(pick<readonly unknown[]>([PLAIN, STRANGE, REGEXES], draw), draw)));
+const changeValue = change((_, draw) =>
+  structuredClone(pick(pick<readonly unknown[]>([PLAIN, STRANGE, REGEXES], draw), draw)),
+);
 
 const changeSeveral: Mutation = (file, draw) => {
   for (let i = 0; i < 4; i++) changeValue(file, draw);
