@@ -109,6 +109,6 @@ for name, given in CASES.items():
     tokenizer = Tokenizer.from_str(json.dumps(file))
     lines = [result(tokenizer, text) for text in TEXTS] + [result(tokenizer, TEXTS[0], TEXTS[2]), result(tokenizer, '', 'a b')]
     cuts = [truncated(tokenizer, *texts, length, side) for texts in [(TEXTS[0], 'a b'), ('a b', TEXTS[0]), (TEXTS[0], TEXTS[2])]
-            for length in [6, 9, 12, 13] for side in ['left', 'right']] if name in ['bert', 'roberta', 'fixed'] else []
+            for length in [6, 9, 12, 13] for side in ['left', 'right']] if name in ['bert', 'roberta', 'fixed', 'template'] else []
     parts.append(dict(name=name, tokenizer=given | dict(added_tokens=added), lines=lines, cuts=cuts))
 print(json.dumps(parts, ensure_ascii=True))
