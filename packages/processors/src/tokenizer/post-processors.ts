@@ -11,6 +11,8 @@ export interface Sequence {
   readonly offsets: readonly number[];
   /** What the offsets are places in; absent for what a post-processor added. */
   readonly text?: string;
+  /** Of added tokens that took white space along: their text with it, by their place in `ids`. */
+  readonly spaced?: ReadonlyMap<number, string>;
 }
 
 /** How the vocabulary writes an id. */
@@ -154,7 +156,7 @@ const isBlank = (character: string) => character === blank || /\p{White_Space}/u
 function trimmed(sequence: Sequence, tokenOf: TokenOf, prefix: boolean): Sequence {
   const offsets = [...sequence.offsets];
   sequence.ids.forEach((id, i) => {
-    const characters = [...tokenOf(id)];
+    const characters = [...(sequence.spaced?.get(i) ?? tokenOf(id))];
     const solid = characters.findIndex((character) => !isBlank(character));
     let leading = solid < 0 ? characters.length : solid;
     const trailing = characters.length - 1 - characters.findLastIndex((character) => !isBlank(character));

@@ -1,3 +1,4 @@
+import { alsoBytes } from '../byte-level';
 import { type Fields, refuse } from '../file';
 import type { Model, Tokens } from './model';
 import { byteTokens, noToken } from './vocabulary';
@@ -62,7 +63,7 @@ export function unigram(fields: Fields): Model {
 
   return {
     vocabulary,
-    tokenize(text): Tokens {
+    tokenize: alsoBytes((text): Tokens => {
       const [ids, starts, ends]: number[][] = [[], [], []];
       let from = 0;
       for (const end of split(text)) {
@@ -77,7 +78,7 @@ export function unigram(fields: Fields): Model {
         from = end;
       }
       return { ids, starts, ends };
-    },
+    }),
   };
 }
 
