@@ -1,10 +1,13 @@
 /** transformers.js, with onnxruntime-web as its runtime: by itself it would take the native one in Node. */
 import { join } from 'node:path';
+import { mixedText } from '../src/mixed-text.ts';
+import { readTokenizer } from '../src/tokenizer-files.ts';
 import { firstRows, readSafetensors } from './safetensors.mjs';
 
 /** @param file of a decoder, which is there in two forms. */
 export async function open(work, setting, file = 'model') {
   const transformers = await load(setting);
+  if (work.kind === 'tokenize') return openTokenize(transformers, work);
   const golden = readSafetensors(join(setting.models, work.model, 'golden.safetensors'));
   const options = {
     dtype: 'fp32',
@@ -55,6 +58,18 @@ async function openDecode({ AutoModelForCausalLM, Tensor }, name, options, golde
       // The streamer gets the prompt first.
       const msPerToken = (performance.now() - times[1]) / (count - 1);
       return { tokens: Array.from(out.data, Number).slice(ids.length), msPerToken };
+    },
+  };
+}
+
+/** The class of a tokenizer changes nothing of what is measured. */
+function openTokenize({ PreTrainedTokenizer }, work) {
+  const tokenizer = new PreTrainedTokenizer(...readTokenizer(work.tokenizer));
+  const text = mixedText(work.bytes);
+  return {
+    async run() {
+      const ids = tokenizer.encode(text, { add_special_tokens: false });
+      return { values: () => ids };
     },
   };
 }

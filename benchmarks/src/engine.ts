@@ -30,7 +30,9 @@ export type Work =
    * A JPEG becomes what CLIP's processor makes of it: its shortest edge is scaled to `edge`, bicubic, and the centre
    * cut out. The output is float32[1, edge, edge, 3].
    */
-  | { readonly kind: 'preprocess'; readonly width: number; readonly height: number; readonly edge: number };
+  | { readonly kind: 'preprocess'; readonly width: number; readonly height: number; readonly edge: number }
+  /** A text of so many bytes in UTF-8 becomes ids, with the tokenizer of a golden case. The output is the ids. */
+  | { readonly kind: 'tokenize'; readonly tokenizer: string; readonly bytes: number };
 
 /** How and with what an engine does it. */
 export interface Setting {

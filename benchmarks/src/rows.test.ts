@@ -33,6 +33,8 @@ describe('rows', () => {
         "load-memory-f32 0.77",
         "load-memory-bf16 0.77",
         "preprocess-jpeg 0.77",
+        "tokenize-clip 0.67",
+        "tokenize-smollm2 0.67",
       ]
     `);
   });

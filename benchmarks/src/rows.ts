@@ -119,6 +119,17 @@ function loadingMemory(name: string, stored: StoredType, held: HeldType): Row {
 /** A picture of a camera, for an encoder of 336 pixels. */
 const photo: Work = { kind: 'preprocess', width: 4000, height: 3000, edge: 336 };
 
+function tokenizing(name: string, tokenizer: string): Row {
+  const work: Work = { kind: 'tokenize', tokenizer, bytes: 1_000_000 };
+  // 1 / 1.5
+  return {
+    name,
+    unit: 'ms',
+    goal: 0.67,
+    matches: [{ ours: on('ours', 1)(work), peers: [on('transformers.js', 1)(work)] }],
+  };
+}
+
 const product: Work = { kind: 'matmul', size: 1024 };
 const heads: Work = { kind: 'attention', heads: 12, length: 577, headSize: 64 };
 const eight: Work = { kind: 'vision', model: 'clip-vit-b32', batch: 8 };
@@ -173,6 +184,8 @@ export const ROWS: readonly Row[] = [
     goal: 0.77,
     matches: [{ ours: on('ours', 1)(photo), peers: [on('sharp and Pillow', 1)(photo)] }],
   },
+  tokenizing('tokenize-clip', 'tokenizer-clip-released'),
+  tokenizing('tokenize-smollm2', 'tokenizer-smollm2'),
 ];
 
 /** PyTorch on CUDA, and ours on WebGPU. */

@@ -5,6 +5,7 @@ import { openDecode } from './decode.ts';
 import { openLoad } from './load.ts';
 import { openMatmul } from './matmul.ts';
 import { openPreprocess } from './preprocess.ts';
+import { openTokenize } from './tokenize.ts';
 import { openTrain } from './train.ts';
 import { openVision } from './vision.ts';
 
@@ -28,5 +29,7 @@ export const open: OpenEngine = async (work, setting) => {
       return openLoad(work);
     case 'preprocess':
       return openPreprocess(work);
+    case 'tokenize':
+      return openTokenize(work);
   }
 };

@@ -1,6 +1,7 @@
 import { type Aligned, part } from './aligned';
 import { Fields } from './file';
 import { idOf } from './models/vocabulary';
+import { Trie } from './trie';
 
 /** A token that is found in the text itself, before anything is split. */
 export interface AddedToken {
@@ -73,21 +74,18 @@ export function finder(
   tokens: readonly AddedToken[],
   contentOf: (token: AddedToken) => string,
 ): (text: Aligned) => readonly Stretch[] {
-  const byContent = new Map<string, AddedToken>();
-  for (const token of tokens) {
-    const content = contentOf(token);
-    if (content !== '') byContent.set(content, token);
-  }
+  const byContent = new Map(tokens.map((token, i) => [contentOf(token), i]));
+  byContent.delete('');
   if (byContent.size === 0) return (text) => [{ text }];
-  const pattern = new RegExp(alternatives([...byContent.keys()]), 'g');
+  const trie = new Trie(byContent);
 
   return (source) => {
     const { text } = source;
     const stretches: Stretch[] = [];
     let last = 0;
-    for (const { 0: content, index } of text.matchAll(pattern)) {
-      const token = byContent.get(content)!;
-      let [start, end] = [index, index + content.length];
+    for (const [index, contentEnd, i] of occurrences(text, trie)) {
+      const token = tokens[i];
+      let [start, end] = [index, contentEnd];
       if (token.singleWord && !standsAlone(text, start, end)) continue;
       if (token.lstrip) {
         while (start > last && white.test(text[start - 1])) start--;
@@ -110,20 +108,14 @@ function standsAlone(text: string, start: number, end: number): boolean {
   );
 }
 
-/** A pattern of many texts, longest first, grouped by their first unit so that a place is soon passed. */
-function alternatives(contents: readonly string[]): string {
-  const groups = new Map<string, string[]>();
-  for (const content of contents) {
-    const group = groups.get(content[0]);
-    if (group) group.push(content.slice(1));
-    else groups.set(content[0], [content.slice(1)]);
+/** Leftmost, longest, without overlap: where each begins and ends, and which it is. */
+function* occurrences(text: string, trie: Trie): Generator<readonly [start: number, end: number, i: number]> {
+  for (let at = 0; at < text.length; ) {
+    let [end, which] = [at, -1];
+    trie.prefixes(text, at, (endOfToken, i) => {
+      [end, which] = [endOfToken, i];
+    });
+    if (which >= 0) yield [at, end, which];
+    at = Math.max(end, at + 1);
   }
-  return [...groups]
-    .map(([first, rests]) => {
-      const longestFirst = rests.sort((a, b) => b.length - a.length).map(escapeRegex);
-      return `${escapeRegex(first)}(?:${longestFirst.join('|')})`;
-    })
-    .join('|');
 }
-
-const escapeRegex = (text: string) => text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');

@@ -1,3 +1,5 @@
+import { refuse } from './file';
+
 /**
  * A text that was made from another one, and where each of its characters comes from. Places are UTF-16 units; all
  * units of a character have its range.
@@ -27,7 +29,7 @@ export function originOf({ map, base }: Aligned, from: number, end: number): [nu
   return map ? [map.starts[base + from], map.ends[base + end - 1]] : [base + from, base + end];
 }
 
-/** Builds a text from pieces of another one. */
+/** Builds a text from pieces of another one. @throws TokenizerError where it grows without bounds. */
 export class AlignedBuilder {
   private text = '';
   private starts: Int32Array;
@@ -77,6 +79,12 @@ export class AlignedBuilder {
     };
   }
 
+  /** The largest length that is sensible for what lies before the last unit in the original. */
+  private room(): number {
+    const { text, map, base } = this.source;
+    return 64 * (map ? map.ends[base + text.length - 1] : base + text.length) + 2 ** 16;
+  }
+
   private originOfCharacter(at: number): [number, number] {
     const { text, map, base } = this.source;
     if (map) return [map.starts[base + at], map.ends[base + at]];
@@ -85,8 +93,10 @@ export class AlignedBuilder {
   }
 
   private reserve(more: number): void {
-    if (this.length + more <= this.starts.length) return;
-    const size = 2 * (this.length + more);
+    const needed = this.length + more;
+    if (needed <= this.starts.length) return;
+    if (needed > this.room()) refuse('tokenizer', 'text that becomes at most 64 times longer', 'more');
+    const size = 2 * needed;
     const grow = (old: Int32Array) => {
       const larger = new Int32Array(size);
       larger.set(old);

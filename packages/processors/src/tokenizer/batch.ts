@@ -92,8 +92,13 @@ function paddedLength(
   // Without any limit there is nothing to pad to.
   const length =
     padding === 'max_length' && Number.isFinite(maxLength) ? Math.max(maxLength, longest) : longest;
-  return Math.ceil(length / padToMultipleOf) * padToMultipleOf;
+  const padded = Math.ceil(length / padToMultipleOf) * padToMultipleOf;
+  if (padded >= length && padded * encodings.length <= mostNumbers) return padded;
+  return refuse(`at most ${mostNumbers} numbers in a batch`, `${encodings.length} texts of ${padded}`);
 }
+
+/** A gigabyte. */
+const mostNumbers = 2 ** 28;
 
 function padId(pipeline: Pipeline, { specialTokens: { pad_token: token } }: TokenizerConfig): number {
   const id = token === undefined ? undefined : pipeline.idOf(token);

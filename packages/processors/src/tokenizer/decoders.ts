@@ -33,14 +33,28 @@ const kinds: Record<string, (fields: Fields, compile: CompileRegex) => Decoder> 
   Replace(fields, compile) {
     const find = patternOf(fields, 'pattern', compile);
     const content = fields.string('content');
-    return (tokens) => tokens.map((token) => replaced(token, find(token), content));
+    return (tokens) => {
+      let room = roomFor(tokens);
+      return tokens.map((token) => {
+        const matches = [...find(token)];
+        room -= matches.length * content.length;
+        if (room < 0) refuse(fields.component, growth, 'more');
+        return replaced(token, matches, content);
+      });
+    };
   },
   Sequence(fields, compile) {
-    const all = fields.parts('decoders').map((each) => decoderOf(each, compile));
-    return (tokens) => all.reduce((pieces, each) => each(pieces), tokens);
+    const all = stepsOf(fields, compile);
+    return (tokens) => {
+      const room = roomFor(tokens);
+      return all.reduce((pieces, each) => {
+        const next = each(pieces);
+        return lengthOf(next) > room ? refuse(fields.component, growth, 'more') : next;
+      }, tokens);
+    };
   },
   Strip(fields) {
-    const content = fields.string('content', ' ');
+    const content = fields.character('content', ' ');
     const [start, stop] = [fields.count('start', 0), fields.count('stop', 0)];
     return (tokens) => tokens.map((token) => strip(token, content, start, stop));
   },
@@ -54,6 +68,17 @@ const kinds: Record<string, (fields: Fields, compile: CompileRegex) => Decoder> 
       });
   },
 };
+
+/** Those of sequences in a sequence are its own. */
+const stepsOf = (fields: Fields, compile: CompileRegex): Decoder[] =>
+  fields
+    .parts('decoders')
+    .flatMap((each) => (each.json.type === 'Sequence' ? stepsOf(each, compile) : [decoderOf(each, compile)]));
+
+const lengthOf = (tokens: readonly string[]) => tokens.reduce((sum, token) => sum + token.length, 0);
+
+const growth = 'text that decoding makes at most 64 times longer';
+const roomFor = (tokens: readonly string[]) => 64 * lengthOf(tokens) + 2 ** 16;
 
 function replaced(token: string, matches: Iterable<readonly [number, number]>, content: string): string {
   let text = '';
@@ -90,7 +115,7 @@ const byteFallback: Decoder = (tokens) => {
       const decoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
       pieces.push(decoder.decode(Uint8Array.from(bytes)));
     } catch {
-      pieces.push(...bytes.map(() => '\uFFFD'));
+      for (const _ of bytes) pieces.push('\uFFFD');
     }
     bytes = [];
   };
@@ -107,7 +132,7 @@ const byteFallback: Decoder = (tokens) => {
 };
 
 function metaspace(fields: Fields): Decoder {
-  const replacement = fields.string('replacement', '▁');
+  const replacement = fields.character('replacement', '▁');
   const scheme =
     fields.optionalString('prepend_scheme') ?? (fields.flag('add_prefix_space', true) ? 'always' : 'never');
   return (tokens) =>

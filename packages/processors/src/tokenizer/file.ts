@@ -11,11 +11,24 @@ export interface FilePart {
 
 /** @throws TokenizerError naming the part of the file. */
 export function refuse(component: string, expected: string, actual: unknown): never {
-  const text = typeof actual === 'string' ? `'${actual.slice(0, 80)}'` : show(actual);
-  throw new TokenizerError({ component, expected, actual: text });
+  throw new TokenizerError({ component: component.slice(0, 300), expected, actual: show(actual) });
 }
 
-const show = (value: unknown) => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value.slice(0, 80)}'`;
+  if (Array.isArray(value) && value.length > 10) return `a list of ${value.length}`;
+  if (isObject(value) && Object.keys(value).length > 10) return `${Object.keys(value).length} keys`;
+  return JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+}
+
+/** Levels of a file; published ones have six or seven. */
+const mostLevels = 64;
+
+/** Whether lists and objects lie in one another more than so many levels deep. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((each) => isDeeper(each, levels - 1));
+}
 
 /** A file as text or parsed. @throws TokenizerError unless it is a JSON object. */
 export function parseObject(component: string, value: unknown): JsonObject {
@@ -28,6 +41,7 @@ export function parseObject(component: string, value: unknown): JsonObject {
       throw new TokenizerError({ component, expected: 'JSON', actual, cause });
     }
   }
+  if (isDeeper(parsed, mostLevels)) refuse(component, `at most ${mostLevels} levels`, 'more');
   return isObject(parsed) ? parsed : refuse(component, 'a JSON object', parsed);
 }
 
@@ -47,6 +61,12 @@ export class Fields {
 
   string(key: string, usual?: string): string {
     return this.read(key, usual, 'text', (value): value is string => typeof value === 'string');
+  }
+
+  /** One character, as Unicode counts. */
+  character(key: string, usual: string): string {
+    const text = this.string(key, usual);
+    return [...text].length === 1 ? text : refuse(`${this.component}.${key}`, 'one character', text);
   }
 
   flag(key: string, usual?: boolean): boolean {

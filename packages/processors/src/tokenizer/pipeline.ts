@@ -106,6 +106,16 @@ export class Pipeline {
     }
   }
 
+  /** Ids of a text alone, which takes half the time of `tokenize`. */
+  ids(text: string): number[] {
+    const ids: number[] = [];
+    for (const { piece, token } of this.#stretches(text)) {
+      if (token) ids.push(token.id);
+      else for (const id of this.#model.tokenize(piece.text, piece.inBytes ?? false).ids) ids.push(id);
+    }
+    return ids;
+  }
+
   /** Tokenises a text, without what the post-processor puts around it. */
   tokenize(text: string): Sequence {
     const [ids, offsets]: number[][] = [[], []];

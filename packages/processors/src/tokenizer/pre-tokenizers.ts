@@ -83,8 +83,8 @@ const written = (piece: Piece): Piece => (piece.inBytes ? inBytes(piece) : piece
 function splitter(find: FindMatches, behavior: Behavior, invert = false): PreTokenizer {
   return (piece) => {
     const pieces: Piece[] = [];
-    for (const [from, end] of ranges(piece.text.length, find(piece.text), behavior, invert)) {
-      if (end > from) pieces.push(part(piece, from, end));
+    for (const range of ranges(piece.text.length, find(piece.text), behavior, invert)) {
+      if (range[1] > range[0]) pieces.push(part(piece, range[0], range[1]));
     }
     return pieces;
   };
@@ -129,7 +129,7 @@ function* isolated(
   for (const match of matches) {
     if (match[0] > at) yield [at, match[0]];
     yield match;
-    [, at] = match;
+    at = match[1];
   }
   if (at < length) yield [at, length];
 }
@@ -139,7 +139,7 @@ function* inOrder(length: number, matches: Iterable<readonly [number, number]>, 
   for (const match of matches) {
     if (match[0] > at) yield { range: [at, match[0]] as const, match: invert };
     yield { range: match, match: !invert };
-    [, at] = match;
+    at = match[1];
   }
   if (at < length) yield { range: [at, length] as const, match: invert };
 }
@@ -154,7 +154,7 @@ function byteLevel(fields: Fields): PreTokenizer {
   return (piece) => {
     const started = prefix && !piece.text.startsWith(' ') ? prepended(piece, ' ') : piece;
     const pieces = split ? split(started) : [started];
-    return pieces.map((each) => ({ ...each, inBytes: true }));
+    return pieces.map(({ text, map, base }) => ({ text, map, base, inBytes: true }));
   };
 }
 
@@ -175,7 +175,7 @@ function fixedLength(fields: Fields): PreTokenizer {
 }
 
 function metaspace(fields: Fields): PreTokenizer {
-  const replacement = fields.string('replacement', '▁');
+  const replacement = fields.character('replacement', '▁');
   const scheme = schemeOf(fields);
   const split = fields.flag('split', true)
     ? splitter((text) => matchesOfCharacter(text, replacement), 'MergedWithNext')

@@ -1,25 +1,31 @@
 import { Tokenizer as Library } from '@huggingface/tokenizers';
 import { TokenizerError } from '@mmllm/core';
+import { endlessRepetition } from './repetition';
 
-/** A quantified group that holds an unbounded quantifier: matching may take longer than the world will last. */
-const nested = /\((?:[^()\\]|\\.)*[+*](?:[^()\\]|\\.)*\)(?:[+*]|\{\d*,\})/;
+/** No published one comes near. */
+const longest = 20_000;
 
 /**
  * Compiles a regular expression that was written for Oniguruma, which `@huggingface/tokenizers` translates.
- * @throws TokenizerError for one that it cannot translate, or that nests unbounded repetitions.
+ * @throws TokenizerError for one that it cannot translate, or that may take endlessly long.
  */
 export function compileRegex(source: string, component: string): RegExp {
   const refuse = (actual: string, cause?: unknown): never => {
     throw new TokenizerError({ component, expected: 'a regular expression', actual, cause });
   };
-  if (nested.test(source)) return refuse(`'${source.slice(0, 80)}', which nests unbounded repetitions`);
+  if (source.length > longest) return refuse(`${source.length} characters`);
+  const endless = endlessRepetition(source);
+  if (endless) return refuse(`'${source.slice(0, 80)}', ${endless}`);
   try {
     const split = { type: 'Split', pattern: { Regex: source }, behavior: 'Isolated', invert: false };
     const library = new Library({ ...empty, pre_tokenizer: split }, {});
     const { pattern } = library.pre_tokenizer as unknown as { pattern: RegExp };
+    // What the engine cannot run it refuses here, and not at the first text.
+    pattern.test('');
+    pattern.lastIndex = 0;
     return pattern;
   } catch (cause) {
-    return refuse(cause instanceof Error ? cause.message : String(cause), cause);
+    return refuse((cause instanceof Error ? cause.message : String(cause)).slice(0, 200), cause);
   }
 }
 

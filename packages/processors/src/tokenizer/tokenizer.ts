@@ -50,7 +50,7 @@ export function tokenizerFromJson(
     modelInputNames,
     vocabSize: pipeline.vocabSize,
     tokenId: pipeline.idOf,
-    encode: (text) => Int32Array.from(pipeline.tokenize(text).ids),
+    encode: (text) => Int32Array.from(pipeline.ids(text)),
     decode: (ids, { skipSpecialTokens = false } = {}) =>
       pipeline.decode(ids, skipSpecialTokens, settings.cleanUp),
     stream: ({ skipSpecialTokens = false } = {}) =>
