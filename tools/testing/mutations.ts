@@ -14,6 +14,8 @@ export interface MutationTest {
   readonly originals: Readonly<Record<string, () => unknown>>;
   /** The original that a seed damages. */
   originalOf(seed: number): string;
+  /** What every file may take beside that, where small files may say much. Default: a megabyte. */
+  readonly spareBytes?: number;
   /**
    * Does the same with the file of this seed, checks what comes out, and throws what the code under test throws. If the
    * damage makes the file stand for something larger, it returns how many times larger than the original.
@@ -35,13 +37,14 @@ export interface Outcomes {
  */
 export async function tryMutations(count: number, test: MutationTest): Promise<Outcomes> {
   const allowed = new Map<string, number>();
+  const { spareBytes: spare = SPARE_BYTES } = test;
   for (const [name, run] of Object.entries(test.originals)) {
     // The first run compiles; of the others, the one that takes the most.
     const runs = [];
     for (let i = 0; i < 6; i++) runs.push(await measure(run));
     const failed = runs.find(({ error }) => error !== undefined);
     if (failed) throw new Error(`${name} itself is refused`, { cause: failed.error });
-    allowed.set(name, MAX_MEMORY_RATIO * Math.max(...runs.slice(1).map(({ bytes }) => bytes)) + SPARE_BYTES);
+    allowed.set(name, MAX_MEMORY_RATIO * Math.max(...runs.slice(1).map(({ bytes }) => bytes)) + spare);
   }
   const outcomes = { refused: 0, read: 0 };
   for (let seed = 0; seed < count; seed++) {

@@ -97,6 +97,36 @@ describe('model.generate', () => {
     expect(await read(model.generate(ask).text)).toEqual(['c', 'a', 'f', 'é', ' ', 'o', 'k']);
   });
 
+  it('lets a tokenizer stream that can, and decodes nothing again', async () => {
+    const plain = processor.build({});
+    const decoded: number[] = [];
+    const streaming: ProcessorFactory = {
+      specVersion: 'processor/v1',
+      build: () => ({
+        ...plain,
+        tokenizer: {
+          ...plain.tokenizer,
+          decode: () => expect.fail('decoded as a whole'),
+          stream: (options) => {
+            expect(options).toEqual({ skipSpecialTokens: true });
+            const decoder = new TextDecoder();
+            return {
+              push(id) {
+                decoded.push(id);
+                return decoder.decode(Uint8Array.of(id), { stream: true });
+              },
+              end: () => `${decoder.decode()}.`,
+            };
+          },
+        },
+      }),
+    };
+    const { text, result } = (await composeModel({ decoder, processor: streaming })).generate(ask);
+    expect(await read(text)).toEqual(['c', 'a', 'f', 'é', ' ', 'o', 'k', '.']);
+    expect(await result).toEqual({ ...whole, text: 'café ok.' });
+    expect(decoded).toEqual(answer);
+  });
+
   it('gives the whole answer, without or after the stream', async () => {
     expect(await model.generate(ask).result).toEqual(whole);
     const { text, result } = model.generate(ask);

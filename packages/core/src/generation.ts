@@ -1,4 +1,11 @@
-import type { FinishReason, GeneratedTokens, GenerateOptions, ModelInputs, Sample } from './contracts';
+import type {
+  FinishReason,
+  GeneratedTokens,
+  GenerateOptions,
+  ModelInputs,
+  Sample,
+  TextStream,
+} from './contracts';
 import { disposeImages } from './contracts';
 import type { MultimodalModel } from './model';
 
@@ -70,18 +77,45 @@ async function answerInPieces(
   emit: (piece: string) => void,
 ): Promise<Answer> {
   const ids: number[] = [];
+  const stream =
+    model.processor.tokenizer.stream?.({ skipSpecialTokens: true }) ??
+    wholeStream((ids) => decodeAnswer(model, ids));
   let shown = '';
+  const show = (piece: string) => {
+    if (piece === '') return;
+    emit(piece);
+    shown += piece;
+  };
   let finishReason: FinishReason = 'length';
   for await (const step of generateTokens(model, [sample], options)) {
-    if (step.ids[0] >= 0) ids.push(step.ids[0]);
+    if (step.ids[0] >= 0) {
+      ids.push(step.ids[0]);
+      show(stream.push(step.ids[0]));
+    }
     finishReason = step.finished[0] ?? finishReason;
-    const text = decodeAnswer(model, ids);
-    // A replacement character at the end is a character whose other bytes are still to come.
-    if (text.endsWith('\uFFFD') && !step.finished[0]) continue;
-    if (text.length > shown.length) emit(text.slice(shown.length));
-    shown = text;
   }
+  show(stream.end());
   return { ids: Int32Array.from(ids), text: shown, finishReason };
+}
+
+/** For a tokenizer without a stream of its own: all ids are decoded again for every token. */
+function wholeStream(decode: (ids: readonly number[]) => string): TextStream {
+  const ids: number[] = [];
+  let shown = '';
+  const rest = (text: string): string => {
+    const piece = text.slice(shown.length);
+    shown = text;
+    return piece;
+  };
+  return {
+    push(id) {
+      ids.push(id);
+      const text = decode(ids);
+      // A replacement character at the end is a character whose other bytes are still to come.
+      return text.endsWith('\uFFFD') ? '' : rest(text);
+    },
+    end: () => rest(decode(ids)),
+  };
 }
 
 /** Many prompts in one batch; the answers come in their order. */

@@ -15,6 +15,7 @@ import {
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { decodePicture } from './pictures/decode';
 import { prepareImages } from './prepare/prepare';
 import { type TextAndImagesOptions, textAndImages } from './processor';
 import { noise } from './testing/noise';
@@ -358,5 +359,21 @@ describe('the processor', () => {
     const batch = await build().prepareImages([pictureUrl('rgb.png'), picture]);
     expect((batch as DenseImages).pixels.shape).toEqual([2, 8, 8, 3]);
     disposeImages(batch);
+  });
+
+  it('lays transparent pictures over white where the encoder wants that', async () => {
+    const pixels = async (alpha: 'drop' | 'white') => {
+      const processor = build({}, vision({ ...fixed, alpha }));
+      const batch = await processor.prepareImages([pictureUrl('rgba.png')]);
+      const values = await (batch as DenseImages).pixels.data();
+      disposeImages(batch);
+      return values;
+    };
+    const picture = await decodePicture(pictureUrl('rgba.png'), { alpha: 'white' });
+    const expected = prepareImages([picture], fixed) as DenseImages;
+    const values = await expected.pixels.data();
+    disposeImages(expected);
+    expect(await pixels('white')).toEqual(values);
+    expect(await pixels('drop')).not.toEqual(values);
   });
 });

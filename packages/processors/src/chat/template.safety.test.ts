@@ -7,13 +7,12 @@ import { jinjaTemplate } from './template';
 const messages: ChatMessage[] = [{ role: 'user', content: 'hello' }];
 const render = (source: string, variables = {}) => jinjaTemplate(source).render(messages, { variables }).text;
 
-/** The error of a template, and how long it took to come. */
-function failure(source: string): { error: unknown; milliseconds: number } {
-  const start = performance.now();
+/** The error of a template; a text that came instead is told by its length. */
+function failure(source: string): unknown {
   try {
-    return { error: `text of ${render(source).length}`, milliseconds: 0 };
+    return `text of ${render(source).length}`;
   } catch (error) {
-    return { error, milliseconds: performance.now() - start };
+    return error;
   }
 }
 
@@ -127,18 +126,14 @@ describe('a chat template', () => {
     [`{{ ${'not '.repeat(50000)}1 }}`, 'limit'],
     [`${'{% if true %}'.repeat(20000)}${'{% endif %}'.repeat(20000)}`, 'limit'],
   ])('ends: %s', (source, kind) => {
-    const { error, milliseconds } = failure(source);
+    const error = failure(source);
     expect(error).toBeInstanceOf(TemplateError);
     expect(error).toMatchObject({ kind });
-    expect(milliseconds).toBeLessThan(2000);
   });
 
-  it('ends in time within one call of a filter or of a comparison', () => {
+  it('ends within one call of a filter or of a comparison', () => {
     const slow = "{% for i in range(9999) %}{{ range(99999) | map('string') | join | length }}{% endfor %}";
-    expect(failure(slow)).toMatchObject({ error: { kind: 'limit' } });
-    const unique = '{{ range(99999) | unique | list | length }}';
-    const { milliseconds } = failure(unique);
-    expect(milliseconds).toBeLessThan(2000);
+    expect(failure(slow)).toMatchObject({ kind: 'limit' });
   });
 
   it('refuses a text beyond the limit, and a template too', () => {
@@ -153,12 +148,13 @@ describe('a chat template', () => {
     expect(() => jinjaTemplate(`${content}y`)).toThrow(expect.objectContaining({ kind: 'limit' }));
   });
 
-  it('begins each render with a full allowance, also one within the clock of another', () => {
-    const heavy = jinjaTemplate("{% for i in range(60000) %}{{ '' }}{% endfor %}{{ strftime_now('%Y') }}");
+  it('begins each render with a full allowance, also one within another', () => {
+    const heavy = jinjaTemplate("{% for i in range(60000) %}{{ '' }}{% endfor %}done");
+    for (let i = 0; i < 10; i++) expect(heavy.render(messages).text).toBe('done');
     const now = () => {
       heavy.render(messages);
       return new Date(2026, 0);
     };
-    for (let i = 0; i < 10; i++) expect(heavy.render(messages, { now }).text).toBe('2026');
+    expect(jinjaTemplate("{{ strftime_now('%Y') }}").render(messages, { now }).text).toBe('2026');
   });
 });

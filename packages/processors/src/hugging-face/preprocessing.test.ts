@@ -184,4 +184,14 @@ describe('preprocessingFromHuggingFace', () => {
     preprocessingFromHuggingFace(configOf('images-clip/base'));
     expect(tf.memory().numTensors).toBe(before);
   });
+
+  it('lays pictures over white for Llama 3.2 alone, unless they are not converted', () => {
+    const alpha = (type: string, keys = {}) =>
+      preprocessingFromHuggingFace({ image_processor_type: `${type}ImageProcessor`, ...keys });
+    expect(alpha('Mllama')).toMatchObject({ alpha: 'white' });
+    expect(alpha('Mllama', { do_convert_rgb: false })).not.toHaveProperty('alpha');
+    for (const type of ['CLIP', 'LlavaNext', 'Qwen2VL', 'Pixtral']) {
+      expect(alpha(type)).not.toHaveProperty('alpha');
+    }
+  });
 });

@@ -134,11 +134,11 @@ function batchOptionsOf(
 /** @throws TokenizerError where truncation took image tokens away. */
 function checkTokens(
   { className, tokenizer }: ProcessorParts,
-  { imageToken, placeholders }: Family,
+  { imageToken }: Family,
   texts: readonly string[],
   { input_ids }: TokenBatch,
 ): void {
-  if (!imageToken || !placeholders) return;
+  if (!imageToken) return;
   const id = tokenizer.tokenId(imageToken);
   const [, length] = input_ids.shape;
   texts.forEach((text, b) => {

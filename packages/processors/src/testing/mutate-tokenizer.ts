@@ -18,12 +18,62 @@ const nested = (levels: number, key: string, wrap: (inner: unknown) => unknown):
   return value;
 };
 
-const PLAIN = [null, true, false, 0, -1, 1, 0.5, 2 ** 24 - 1, 2 ** 24, 2 ** 31, 2 ** 53, 1e308, '', 'a', ' ', '▁', '\ud800'];
-const STRANGE = [[], {}, [[]], [1, 'a'], ['a', 'b'], { a: 1 }, { type: 'Sequence' }, { String: '' }, '__proto__', 'constructor', 'x'.repeat(100_000), 'é'.repeat(5000)];
-const REGEXES = ['(a+)+$', '(a|a)*b', '(?:\\s|\\S)*x', '(((', '[', '\\', '\\p{Nope}', '(?<=a)b', '', '.', '.*', '\\s+$', 'a{99999}', '(?i:q)', '(a?){50}a{50}', '\\1', '((a{9}){9}){9}'].map(
-  (Regex) => ({ Regex }),
-);
-const TYPES = 'BertNormalizer BertPreTokenizer BertProcessing BPE BPEDecoder ByteFallback ByteLevel CTC Digits FixedLength Fuse Lowercase Metaspace NFC NFD NFKC NFKD Precompiled Prepend Punctuation Replace RobertaProcessing Sequence Split Strip StripAccents TemplateProcessing Unigram Whitespace WhitespaceSplit WordLevel WordPiece Nothing'.split(' ');
+const PLAIN = [
+  null,
+  true,
+  false,
+  0,
+  -1,
+  1,
+  0.5,
+  2 ** 24 - 1,
+  2 ** 24,
+  2 ** 31,
+  2 ** 53,
+  1e308,
+  '',
+  'a',
+  ' ',
+  '▁',
+  '\ud800',
+];
+const STRANGE = [
+  [],
+  {},
+  [[]],
+  [1, 'a'],
+  ['a', 'b'],
+  { a: 1 },
+  { type: 'Sequence' },
+  { String: '' },
+  '__proto__',
+  'constructor',
+  'x'.repeat(100_000),
+  'é'.repeat(5000),
+];
+const REGEXES = [
+  '(a+)+$',
+  '(a|a)*b',
+  '(?:\\s|\\S)*x',
+  '(((',
+  '[',
+  '\\',
+  '\\p{Nope}',
+  '(?<=a)b',
+  '',
+  '.',
+  '.*',
+  '\\s+$',
+  'a{99999}',
+  '(?i:q)',
+  '(a?){50}a{50}',
+  '\\1',
+  '((a{9}){9}){9}',
+].map((Regex) => ({ Regex }));
+const TYPES =
+  'BertNormalizer BertPreTokenizer BertProcessing BPE BPEDecoder ByteFallback ByteLevel CTC Digits FixedLength Fuse Lowercase Metaspace NFC NFD NFKC NFKD Precompiled Prepend Punctuation Replace RobertaProcessing Sequence Split Strip StripAccents TemplateProcessing Unigram Whitespace WhitespaceSplit WordLevel WordPiece Nothing'.split(
+    ' ',
+  );
 
 /** A place in the file: the object or list, and the key. */
 interface Place {
@@ -49,7 +99,9 @@ const change =
     return file;
   };
 
-const changeValue = change((_, draw) => structuredClone(pick(pick([PLAIN, STRANGE, REGEXES], draw), draw)));
+const changeValue = change((_, draw) =>
+  structuredClone(pick(pick<readonly unknown[]>([PLAIN, STRANGE, REGEXES], draw), draw)),
+);
 
 const changeSeveral: Mutation = (file, draw) => {
   for (let i = 0; i < 4; i++) changeValue(file, draw);
@@ -59,7 +111,8 @@ const changeSeveral: Mutation = (file, draw) => {
 const changeLike = change((old, draw) => {
   if (typeof old === 'number') return old * pick([0, -1, 2, 0.5, 1e6, 1e300], draw);
   if (typeof old === 'boolean') return !old;
-  if (typeof old === 'string') return pick([old.toUpperCase(), old + old, old.slice(1), [...old].reverse().join('')], draw);
+  if (typeof old === 'string')
+    return pick([old.toUpperCase(), old + old, old.slice(1), [...old].reverse().join('')], draw);
   if (Array.isArray(old)) return pick([[], [...old, ...old], old.toReversed(), old.slice(1)], draw);
   return old === null ? {} : [old];
 });
@@ -79,7 +132,8 @@ const removeKey: Mutation = (file, draw) => {
 };
 
 const renameKey: Mutation = (file, draw) => {
-  const { parent, key } = pick(placesOf(file), draw);
+  const named = placesOf(file).filter(({ parent }) => !Array.isArray(parent));
+  const { parent, key } = pick(named, draw);
   const value = parent[key];
   delete parent[key];
   Object.defineProperty(parent, pick([`${key}_`, '__proto__', 'constructor', 'toString', ''], draw), {
@@ -91,12 +145,20 @@ const renameKey: Mutation = (file, draw) => {
   return file;
 };
 
-const PARTS = { normalizer: 'normalizers', pre_tokenizer: 'pretokenizers', post_processor: 'processors', decoder: 'decoders' };
+const PARTS = {
+  normalizer: 'normalizers',
+  pre_tokenizer: 'pretokenizers',
+  post_processor: 'processors',
+  decoder: 'decoders',
+};
 
 /** Sequences in sequences. */
 const nest: Mutation = (file, draw) => {
   const [part, key] = pick(Object.entries(PARTS), draw);
-  file[part] = nested(pick([3, 20, 40, 5000, 100_000], draw), key, (inner) => ({ type: 'Sequence', [key]: [inner] }));
+  file[part] = nested(pick([3, 20, 40, 5000, 100_000], draw), key, (inner) => ({
+    type: 'Sequence',
+    [key]: [inner],
+  }));
   return file;
 };
 
@@ -108,9 +170,14 @@ const grow: Mutation = (file, draw) => {
       { type: 'Replace', pattern: { String: 'a' }, content: pick(['aa', 'a'.repeat(1000)], draw) },
       { type: 'Replace', pattern: { Regex: '.' }, content: 'aa' },
       { type: 'Prepend', prepend: 'a'.repeat(10_000) },
-      { type: 'ByteLevel', add_prefix_space: true, use_regex: false },
-      { type: 'BPEDecoder', suffix: '' },
-      { type: 'TemplateProcessing', single: [{ Sequence: { id: 'A' } }, { Sequence: { id: 'A' } }], pair: [] },
+      part === 'decoder'
+        ? { type: 'BPEDecoder', suffix: '' }
+        : { type: 'ByteLevel', add_prefix_space: true, use_regex: false },
+      {
+        type: 'TemplateProcessing',
+        single: [{ Sequence: { id: 'A' } }, { Sequence: { id: 'A' } }],
+        pair: [],
+      },
     ],
     draw,
   );
@@ -127,4 +194,18 @@ const asText: Mutation = (file, draw) => {
   return pick([text.slice(0, at), text.slice(0, at) + put + text.slice(at + 1)], draw);
 };
 
-const KINDS = [changeValue, changeValue, changeValue, changeSeveral, changeLike, changeLike, changeType, changeType, removeKey, renameKey, nest, grow, asText];
+const KINDS = [
+  changeValue,
+  changeValue,
+  changeValue,
+  changeSeveral,
+  changeLike,
+  changeLike,
+  changeType,
+  changeType,
+  removeKey,
+  renameKey,
+  nest,
+  grow,
+  asText,
+];

@@ -28,4 +28,4 @@ export interface TokenizerParts {
 }
 
 export const readParts = (): TokenizerParts[] =>
-  JSON.parse(readFileSync(new URL('../tokenizer/__fixtures__/parts.json', import.meta.url), 'utf8'));
+  JSON.parse(readFileSync(new URL('../tokenizer/__fixtures__/data/parts.json', import.meta.url), 'utf8'));

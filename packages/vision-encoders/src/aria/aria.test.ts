@@ -1,14 +1,16 @@
 import { startBackend } from '@mmllm/backends';
 import { loadWeights } from '@mmllm/checkpoints';
-import { assertTensorsClose, checkGradients, compareTensors, expectNoLeak } from '@mmllm/conformance';
+import { assertTensorsClose, compareTensors, expectNoLeak } from '@mmllm/conformance';
 import { ConfigError, type DenseImages, largestImage, type PreparedImage, ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { featuresAlone } from '../testing/alone';
 import { ariaProjector } from '../testing/aria-projector';
 import { type GoldenCase, memoryWeights, openCase } from '../testing/golden';
-import { wrongGradients } from '../testing/parameter-gradients';
+import { hiddenOutputs, wrongOutputs } from '../testing/outputs';
+import { wrongFeatureGradients } from '../testing/parameter-gradients';
 import { savedOtherwise } from '../testing/saved';
-import { unnoticed } from '../testing/zeroing';
+import { isKeyBias, unnoticed } from '../testing/zeroing';
 import { type AriaConfig, aria } from './index';
 
 let golden: GoldenCase;
@@ -68,7 +70,7 @@ describe('Aria, case base', () => {
       return !ok;
     };
     expect(await differs()).toBe(false);
-    const unread = (await unnoticed(encoder, differs)).filter((path) => !path.endsWith('kProj.bias'));
+    const unread = (await unnoticed(encoder, differs)).filter((path) => !isKeyBias(path));
     expect(unread).toEqual(['postNorm.weight', 'postNorm.bias']);
     batch.pixels.dispose();
     projector.dispose();
@@ -133,16 +135,9 @@ describe('Aria, case base', () => {
     const encoder = await load();
     const batch = goldenBatch();
     const { features } = encoder.encode(batch);
-    const alone = batch.images.map((image, i) => {
-      const pixels = tf.slice4d(batch.pixels, [i, 0, 0, 0], [1, -1, -1, -1]);
-      const coverage = batch.coverage?.slice(16 * i, 16 * (i + 1));
-      const encoded = encoder.encode({ kind: 'dense', images: [image], pixels, coverage });
-      pixels.dispose();
-      return encoded.features;
-    });
-    const joined = tf.concat(alone, 0);
-    await assertTensorsClose(features, joined, { tolerance: 1e-6 });
-    tf.dispose([features, alone, joined, batch.pixels]);
+    const alone = featuresAlone(encoder, batch);
+    await assertTensorsClose(features, alone, { tolerance: 1e-6 });
+    tf.dispose([features, alone, batch.pixels]);
     encoder.dispose();
   });
 });
@@ -155,10 +150,7 @@ describe('Aria, case padded', () => {
     await loadWeights(encoder, padded.weights, aria.checkpoint.names(config));
     const batch = { ...padded.images('in.pixel_values'), coverage: padded.tensor('in.patch_mask').data };
     const states = encoder.hiddenStates(batch);
-    for (const [depth, state] of states.entries()) {
-      const name = `out.hidden.${depth}`;
-      await assertTensorsClose(state, padded.tensor(name), { ...padded, name });
-    }
+    expect(await wrongOutputs(padded, hiddenOutputs(states))).toEqual([]);
     tf.dispose([states, batch.pixels]);
     encoder.dispose();
   });
@@ -187,12 +179,8 @@ describe('aria', () => {
     const coverage = Float32Array.of(1, 1, 1, 1, 1, 1, 1, 0.5, 0, 0, 0, 0);
     const encode = (x: tf.Tensor4D) =>
       encoder.encode({ kind: 'dense', images: [wide, wide], pixels: x, coverage }).features;
-    await checkGradients(encode, [pixels], { maxElements: 8, tolerance: 5e-3 });
-    const weights = tf.randomNormal([12, 6], 0, 1, 'float32', 6);
-    const loss = () => tf.tidy(() => tf.sum(tf.mul(encode(pixels), weights)) as tf.Scalar);
-    const skip = (path: string) => path.endsWith('kProj.bias');
-    expect(await wrongGradients(encoder, loss, { skip, tolerance: 1e-2 })).toEqual([]);
-    tf.dispose([pixels, weights]);
+    expect(await wrongFeatureGradients(encoder, encode, pixels)).toEqual([]);
+    pixels.dispose();
     encoder.dispose();
     await startBackend({ backend: 'wasm' });
   });

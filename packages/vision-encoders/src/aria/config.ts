@@ -1,4 +1,4 @@
-import { ConfigError, parseConfig } from '@mmllm/core';
+import { ConfigError } from '@mmllm/core';
 import { z } from 'zod';
 import { huggingFaceVision, parseHuggingFace, visionFromHuggingFace } from '../shared/checkpoint';
 import {
@@ -79,10 +79,6 @@ const outer = z.object({ vision_feature_layer: z.int().default(-1) });
 /** Hugging Face's `config.json`, of the tower or of a whole model. */
 export function fromHuggingFace(json: unknown): AriaConfig {
   const tower = visionFromHuggingFace(parseHuggingFace('aria', huggingFace, json, 'vision_config'));
-  const { vision_feature_layer: layer } = parseConfig(
-    'aria config.json',
-    outer,
-    json as z.input<typeof outer>,
-  );
+  const { vision_feature_layer: layer } = parseHuggingFace('aria', outer, json);
   return { ...tower, features: { layers: [layer] } };
 }

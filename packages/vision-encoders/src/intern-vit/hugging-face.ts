@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { hiddenAct, parseHuggingFace, squareSide, takenLayers } from '../shared/checkpoint';
+import {
+  hiddenAct,
+  parseHuggingFace,
+  squareSide,
+  takenLayers,
+  visionFromHuggingFace,
+} from '../shared/checkpoint';
 import type { InternVitConfig } from './vision';
 
 const normType = z
@@ -59,7 +65,8 @@ export function internVitFromHuggingFace(json: unknown): InternVitConfig {
 function fromTransformers(json: unknown): InternVitConfig {
   const hf = parseHuggingFace('intern-vit', transformers, json, 'vision_config');
   return {
-    ...sizes(hf),
+    ...visionFromHuggingFace(hf),
+    norm: hf.norm_type,
     qkvBias: hf.attention_bias,
     qkNorm: hf.use_qk_norm,
     postNorm: !hf.use_mean_pooling,
@@ -77,7 +84,8 @@ function takenFeatures(json: unknown, postNorm: boolean): InternVitConfig['featu
 function fromOriginal(json: unknown): InternVitConfig {
   const hf = parseHuggingFace('intern-vit', original, json, 'vision_config');
   return {
-    ...sizes(hf),
+    ...visionFromHuggingFace(hf),
+    norm: hf.norm_type,
     qkvBias: hf.qkv_bias,
     qkNorm: hf.qk_normalization,
     postNorm: false,
@@ -85,20 +93,3 @@ function fromOriginal(json: unknown): InternVitConfig {
     features: { layers: [parseHuggingFace('intern-vit', chat, json).select_layer] },
   };
 }
-
-type Sizes = Pick<
-  z.output<typeof transformers>,
-  keyof z.output<typeof transformers> & keyof z.output<typeof original>
->;
-
-const sizes = (hf: Sizes) => ({
-  imageSize: hf.image_size,
-  patchSize: hf.patch_size,
-  hiddenSize: hf.hidden_size,
-  numLayers: hf.num_hidden_layers,
-  numHeads: hf.num_attention_heads,
-  intermediateSize: hf.intermediate_size,
-  activation: hf.hidden_act,
-  layerNormEps: hf.layer_norm_eps,
-  norm: hf.norm_type,
-});

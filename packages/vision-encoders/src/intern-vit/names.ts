@@ -1,5 +1,6 @@
 import { composeMaps, type NameMap, type NameRule, prefixMap } from '@mmllm/checkpoints';
-import { linearNames, normNames, patchNames } from '../shared/names';
+import { besidesInModel, linearNames, normNames, patchNames } from '../shared/names';
+import { packedProjectionNames } from '../shared/packed-attention-names';
 import type { InternVitConfig } from './vision';
 
 const oneName = (ours: string, theirs: string): NameRule => ({ ours, theirs });
@@ -33,14 +34,6 @@ export const internVitNames = (patchSize: number): NameMap => ({
 const originalNames = ({ patchSize, hiddenSize, numHeads, numDummyHeads = 0 }: InternVitConfig): NameMap => {
   const width = (hiddenSize / numHeads) * (numHeads + numDummyHeads);
   const block = 'encoder.layers.{i}';
-  const packed = ['qProj', 'kProj', 'vProj'].flatMap((projection, part): NameRule[] => {
-    const rows = [part * width, (part + 1) * width] as const;
-    const ours = `${layer}.selfAttention.${projection}`;
-    return [
-      { ours: `${ours}.weight`, theirs: `${block}.attn.qkv.weight`, layout: 'linear', rows },
-      { ours: `${ours}.bias`, theirs: `${block}.attn.qkv.bias`, rows },
-    ];
-  });
   return {
     rules: [
       { ours: 'classToken', theirs: 'embeddings.class_embedding', layout: 'leading-ones', count: 2 },
@@ -52,7 +45,7 @@ const originalNames = ({ patchSize, hiddenSize, numHeads, numDummyHeads = 0 }: I
         count: 1,
       },
       ...normNames(`${layer}.attentionNorm`, `${block}.norm1`),
-      ...packed,
+      ...packedProjectionNames(`${layer}.selfAttention`, `${block}.attn.qkv.`, width),
       ...linearNames(`${layer}.selfAttention.outProj`, `${block}.attn.proj`),
       oneName(`${layer}.selfAttention.qNorm.weight`, `${block}.attn.q_norm.weight`),
       oneName(`${layer}.selfAttention.kNorm.weight`, `${block}.attn.k_norm.weight`),
@@ -76,14 +69,7 @@ export const internVitPrefixes: readonly string[] = [
 /** What a file holds besides: a projector and a language model. */
 export const besidesInternVit: NameMap = {
   rules: [],
-  ignore: [
-    'multi_modal_projector.**',
-    'model.multi_modal_projector.**',
-    'mlp1.**',
-    'language_model.**',
-    'model.language_model.**',
-    'lm_head.weight',
-  ],
+  ignore: [...besidesInModel, 'mlp1.**', 'lm_head.weight'],
 };
 
 /**

@@ -9,6 +9,7 @@ import {
   resolveVision,
   type VisionConfig,
 } from '../shared/config';
+import { sameEverywhere } from '../shared/initializers';
 import { preprocessingFor } from '../shared/preprocessing';
 import { VisionTransformer } from '../shared/vision-transformer';
 import { internVitBlock } from './block';
@@ -83,12 +84,7 @@ function build(config: InternVitConfig): VisionTransformer {
   return new VisionTransformer(resolved, {
     name: 'intern-vit',
     preprocessing: preprocessingFor(resolved, { ...pixels, fit: 'stretch', resample: 'bicubic' }),
-    initializers: {
-      patchEmbedding: initializer,
-      positionEmbedding: initializer,
-      attention: initializer,
-      mlp: initializer,
-    },
+    initializers: sameEverywhere(initializer),
     classToken: initializer,
     patchBias: true,
     preNorm: false,

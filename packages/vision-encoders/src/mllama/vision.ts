@@ -56,6 +56,7 @@ export class MllamaVision extends Module implements ImageEncoder {
     this.featureSize = hiddenSize * (1 + config.tapDepths.length);
     this.preprocessing = {
       kind: 'canvas',
+      alpha: 'white',
       tileSize: imageSize,
       maxTiles,
       grids: config.aspectRatios.map(([rows, columns]) => ({ rows, columns })),

@@ -11,6 +11,7 @@ import {
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkCoverage } from '../shared/coverage';
+import { sameEverywhere } from '../shared/initializers';
 import { clipPixels } from '../shared/preprocessing';
 import { VisionTransformer } from '../shared/vision-transformer';
 import type { ResolvedMolmoConfig } from './config';
@@ -46,12 +47,7 @@ export class MolmoVision extends Module implements ImageEncoder {
     this.tower = new VisionTransformer(config, {
       name: COMPONENT,
       preprocessing: this.preprocessing,
-      initializers: {
-        patchEmbedding: initializer,
-        positionEmbedding: initializer,
-        attention: initializer,
-        mlp: initializer,
-      },
+      initializers: sameEverywhere(initializer),
       classToken: initializer,
       patchBias: false,
       preNorm: true,

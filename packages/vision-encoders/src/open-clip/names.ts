@@ -1,5 +1,5 @@
 import { composeMaps, type NameMap, type NameRule, prefixMap } from '@mmllm/checkpoints';
-import { linearNames, normNames } from '../shared/names';
+import { linearNames, normNames, patchWeightName } from '../shared/names';
 import { packedAttentionNames } from '../shared/packed-attention-names';
 
 /** The blocks of both towers: query, key and value are one projection. */
@@ -15,12 +15,7 @@ const blockNames = (hiddenSize: number): NameRule[] => [
 const visionNames = (patchSize: number, hiddenSize: number): NameMap => ({
   rules: [
     { ours: 'classToken', theirs: 'class_embedding' },
-    {
-      ours: 'patchEmbedding.weight',
-      theirs: 'conv1.weight',
-      layout: 'conv-linear',
-      kernel: [patchSize, patchSize],
-    },
+    patchWeightName('conv1.weight', [patchSize, patchSize]),
     { ours: 'positionEmbedding', theirs: 'positional_embedding' },
     ...normNames('preNorm', 'ln_pre'),
     ...blockNames(hiddenSize),

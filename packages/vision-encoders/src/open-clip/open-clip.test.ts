@@ -1,11 +1,12 @@
 import { startBackend } from '@mmllm/backends';
-import { loadWeights, saveWeights, toTheirs, type WeightSource } from '@mmllm/checkpoints';
+import { loadWeights, saveWeights, type WeightSource } from '@mmllm/checkpoints';
 import { compareTensors } from '@mmllm/conformance';
 import { ConfigError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { clipModelNames } from '../clip';
 import { type GoldenTensor, memoryWeights, openCase } from '../testing/golden';
+import { keysOf } from '../testing/saved';
 import { ClipModel, clip, clipText, openClipConfig, openClipModelNames, openClipVisionNames } from './index';
 
 beforeAll(() => startBackend({ backend: 'wasm' }));
@@ -121,7 +122,7 @@ describe('open_clip', () => {
 
   it('maps no two parameters to one tensor but the packed ones', () => {
     const names = openClipModelNames(config);
-    const keys = [...build().namedParameters()].map(([path]) => toTheirs(names, path)?.key);
+    const keys = keysOf(build(), names);
     expect(keys).not.toContain(undefined);
     const shared = keys.filter((key, i) => keys.indexOf(key) !== i);
     expect(shared.every((key) => key?.includes('in_proj'))).toBe(true);

@@ -1,4 +1,5 @@
 import { composeMaps, type NameMap, type NameRule, prefixMap } from '@mmllm/checkpoints';
+import { besidesInModel, patchWeightName } from '../shared/names';
 import type { PixtralConfig } from './vision';
 
 /** What a layout calls the projections of a block. */
@@ -25,12 +26,7 @@ function towerNames(patchSize: number, { attention, mlp, interleavedHeads }: Pro
   });
   return {
     rules: [
-      {
-        ours: 'patchEmbedding.weight',
-        theirs: 'patch_conv.weight',
-        layout: 'conv-linear',
-        kernel: [patchSize, patchSize],
-      },
+      patchWeightName('patch_conv.weight', [patchSize, patchSize]),
       { ours: 'preNorm.weight', theirs: 'ln_pre.weight' },
       weight('attentionNorm', 'attention_norm'),
       linear('selfAttention.qProj', `attention.${attention.q}`, interleavedHeads),
@@ -58,13 +54,7 @@ export function pixtralNames(
     mlp: { gate: 'gate_proj', up: 'up_proj', down: 'down_proj' },
   });
   // A projector and a language model.
-  const ignore = [
-    'multi_modal_projector.**',
-    'model.multi_modal_projector.**',
-    'language_model.**',
-    'model.language_model.**',
-    'lm_head.weight',
-  ];
+  const ignore = [...besidesInModel, 'lm_head.weight'];
   return composeMaps(prefixMap(names, { theirs: prefixes }), { rules: [], ignore });
 }
 

@@ -1,6 +1,6 @@
-import { composeMaps, type NameMap, type NameRule, prefixMap } from '@mmllm/checkpoints';
-import { ConfigError, layersSchema, normal, parseConfig } from '@mmllm/core';
-import { type Activation, Attention, LayerNorm, Mlp, ropeFrequencies, TransformerBlock } from '@mmllm/nn';
+import { composeMaps, type NameMap, prefixMap } from '@mmllm/checkpoints';
+import { ConfigError, normal, parseConfig } from '@mmllm/core';
+import { Attention, LayerNorm, Mlp, ropeFrequencies, TransformerBlock } from '@mmllm/nn';
 import { z } from 'zod';
 import {
   axialTheta,
@@ -9,27 +9,17 @@ import {
   parseHuggingFace,
   type TowerCheckpoint,
 } from '../shared/checkpoint';
-import {
-  activation,
-  layersFrom,
-  type NormalisationConfig,
-  normalisation,
-  positiveInteger,
-  positiveNumber,
-} from '../shared/config';
-import { linearNames, normNames } from '../shared/names';
+import { layersFrom, positiveInteger } from '../shared/config';
+import { linearNames, normNames, patchWeightName } from '../shared/names';
+import { packedProjectionNames } from '../shared/packed-attention-names';
+import { type PackedConfig, packedKeys, packedPreprocessing } from '../shared/packed-config';
 import { PackedTransformer } from '../shared/packed-transformer';
-import { clipPixels } from '../shared/preprocessing';
 
-export interface Qwen2VlConfig {
-  hiddenSize: number;
-  numLayers: number;
+export interface Qwen2VlConfig extends PackedConfig {
   /** Heads have a multiple of four channels. */
   numHeads: number;
-  /** Default 4 · hiddenSize. */
-  intermediateSize?: number;
   /** Default `quick_gelu`. */
-  activation?: Activation;
+  activation?: PackedConfig['activation'];
   /** Side of a patch in pixels. Default 14. */
   patchSize?: number;
   /** Frames that a patch spans; a still picture is repeated so often. Default 2. */
@@ -40,31 +30,13 @@ export interface Qwen2VlConfig {
   minPixels?: number;
   /** Largest area of a prepared picture in pixels. Default 28² · 1280. */
   maxPixels?: number;
-  /** Base of the rotation's wavelengths. Default 10 000. */
-  ropeTheta?: number;
-  /** Layers whose outputs are the features; 0 is the input of the first block, −1 the last output. Default [-1]. */
-  features?: { layers: number[] };
-  /** Of the pixels, where it differs from CLIP's mean and std. */
-  normalisation?: NormalisationConfig;
-  /** Standard deviation of all first weights. Default 0.02. */
-  initializerRange?: number;
 }
 
 const schema = z.strictObject({
-  hiddenSize: positiveInteger,
-  numLayers: layersSchema,
-  numHeads: positiveInteger,
-  intermediateSize: positiveInteger.optional(),
-  activation: activation.default('quick_gelu'),
-  patchSize: positiveInteger.default(14),
+  ...packedKeys({ activation: 'quick_gelu', patchSize: 14, mergeSize: 2 }),
   framesPerPatch: positiveInteger.default(2),
-  mergeSize: positiveInteger.default(2),
   minPixels: positiveInteger.default(56 * 56),
   maxPixels: positiveInteger.default(28 * 28 * 1280),
-  ropeTheta: positiveNumber.default(10_000),
-  features: z.strictObject({ layers: z.array(z.int()).min(1) }).default({ layers: [-1] }),
-  normalisation: normalisation.optional(),
-  initializerRange: positiveNumber.default(0.02),
 });
 
 /** Fixed in the published code. */
@@ -85,24 +57,11 @@ const huggingFace = z.object({
 
 /** The tower without prefix: query, key and value are one projection, patches a convolution over time and space. */
 function towerNames({ hiddenSize, patchSize = 14, framesPerPatch = 2 }: Qwen2VlConfig): NameMap {
-  const packed = ['qProj', 'kProj', 'vProj'].flatMap((projection, part): NameRule[] => {
-    const rows = [part * hiddenSize, (part + 1) * hiddenSize] as const;
-    const ours = `layers.{i}.selfAttention.${projection}`;
-    return [
-      { ours: `${ours}.weight`, theirs: 'blocks.{i}.attn.qkv.weight', layout: 'linear', rows },
-      { ours: `${ours}.bias`, theirs: 'blocks.{i}.attn.qkv.bias', rows },
-    ];
-  });
   return {
     rules: [
-      {
-        ours: 'patchEmbedding.weight',
-        theirs: 'patch_embed.proj.weight',
-        layout: 'conv-linear',
-        kernel: [framesPerPatch, patchSize, patchSize],
-      },
+      patchWeightName('patch_embed.proj.weight', [framesPerPatch, patchSize, patchSize]),
       ...normNames('layers.{i}.attentionNorm', 'blocks.{i}.norm1'),
-      ...packed,
+      ...packedProjectionNames('layers.{i}.selfAttention', 'blocks.{i}.attn.qkv.', hiddenSize),
       ...linearNames('layers.{i}.selfAttention.outProj', 'blocks.{i}.attn.proj'),
       ...normNames('layers.{i}.mlpNorm', 'blocks.{i}.norm2'),
       ...linearNames('layers.{i}.mlp.fc1', 'blocks.{i}.mlp.fc1'),
@@ -137,8 +96,7 @@ const checkpoint: TowerCheckpoint<Qwen2VlConfig> = {
 
 function build(config: Qwen2VlConfig): PackedTransformer {
   const parsed = parseConfig('qwen2-vl', schema, config);
-  const { hiddenSize, numHeads, numLayers, patchSize, mergeSize, framesPerPatch } = parsed;
-  const { intermediateSize = 4 * hiddenSize } = parsed;
+  const { hiddenSize, numHeads, numLayers, intermediateSize = 4 * hiddenSize } = parsed;
   const headSize = hiddenSize / numHeads;
   if (headSize % 4 !== 0) {
     throw new ConfigError({
@@ -153,14 +111,8 @@ function build(config: Qwen2VlConfig): PackedTransformer {
     name: 'qwen2-vl',
     hiddenSize,
     preprocessing: {
-      kind: 'packed',
-      patchSize,
-      multiple: patchSize * mergeSize,
-      size: { rule: 'pixels', min: parsed.minPixels, max: parsed.maxPixels },
-      framesPerPatch,
-      resample: 'bicubic',
-      ...clipPixels,
-      ...parsed.normalisation,
+      ...packedPreprocessing(parsed, { rule: 'pixels', min: parsed.minPixels, max: parsed.maxPixels }),
+      framesPerPatch: parsed.framesPerPatch,
     },
     layers: layersFrom('qwen2-vl', parsed.features.layers, numLayers),
     // Rows and columns turn by the same frequencies.

@@ -52,34 +52,49 @@ export const squareSide = z.union([z.int(), z.tuple([z.int(), z.int()])]).transf
   return height;
 });
 
-/** The keys of an image tower, with the defaults of Hugging Face's class. */
-export const huggingFaceVision = (defaults: {
-  patchSize: number;
-  activation: string;
-  layerNormEps: number;
-}) =>
-  z.object({
-    image_size: z.int().default(224),
-    num_channels: z.literal(3).default(3),
-    patch_size: z.int().default(defaults.patchSize),
-    hidden_size: z.int().default(768),
-    num_hidden_layers: z.int().default(12),
-    num_attention_heads: z.int().default(12),
-    intermediate_size: z.int().default(3072),
-    hidden_act: hiddenAct(defaults.activation),
-    layer_norm_eps: z.number().default(defaults.layerNormEps),
-  });
+interface BlockDefaults {
+  readonly hiddenSize: number;
+  readonly numHeads: number;
+  readonly intermediateSize: number;
+  readonly activation: string;
+  readonly layerNormEps: number;
+}
 
-/** Renames the keys of `huggingFaceVision`. */
-export const visionFromHuggingFace = (hf: z.output<ReturnType<typeof huggingFaceVision>>) => ({
-  imageSize: hf.image_size,
-  patchSize: hf.patch_size,
+/** The keys of the blocks of either tower. */
+const huggingFaceBlocks = (defaults: BlockDefaults) => ({
+  hidden_size: z.int().default(defaults.hiddenSize),
+  num_hidden_layers: z.int().default(12),
+  num_attention_heads: z.int().default(defaults.numHeads),
+  intermediate_size: z.int().default(defaults.intermediateSize),
+  hidden_act: hiddenAct(defaults.activation),
+  layer_norm_eps: z.number().default(defaults.layerNormEps),
+});
+
+const blocksFromHuggingFace = (hf: z.output<z.ZodObject<ReturnType<typeof huggingFaceBlocks>>>) => ({
   hiddenSize: hf.hidden_size,
   numLayers: hf.num_hidden_layers,
   numHeads: hf.num_attention_heads,
   intermediateSize: hf.intermediate_size,
   activation: hf.hidden_act,
   layerNormEps: hf.layer_norm_eps,
+});
+
+/** The keys of an image tower, with the defaults of Hugging Face's class. */
+export const huggingFaceVision = (
+  defaults: Pick<BlockDefaults, 'activation' | 'layerNormEps'> & { patchSize: number },
+) =>
+  z.object({
+    image_size: z.int().default(224),
+    num_channels: z.literal(3).default(3),
+    patch_size: z.int().default(defaults.patchSize),
+    ...huggingFaceBlocks({ hiddenSize: 768, numHeads: 12, intermediateSize: 3072, ...defaults }),
+  });
+
+/** Renames the keys of `huggingFaceVision`. */
+export const visionFromHuggingFace = (hf: z.output<ReturnType<typeof huggingFaceVision>>) => ({
+  imageSize: hf.image_size,
+  patchSize: hf.patch_size,
+  ...blocksFromHuggingFace(hf),
 });
 
 const featureLayer = z.looseObject({
@@ -93,36 +108,18 @@ export function takenLayers(component: string, json: unknown): number[] | undefi
 }
 
 /** The keys of a text tower, with the defaults of Hugging Face's class. */
-export const huggingFaceText = (defaults: {
-  vocabSize: number;
-  maxLength: number;
-  hiddenSize: number;
-  numHeads: number;
-  intermediateSize: number;
-  activation: string;
-  layerNormEps: number;
-}) =>
+export const huggingFaceText = (defaults: BlockDefaults & { vocabSize: number; maxLength: number }) =>
   z.object({
     vocab_size: z.int().default(defaults.vocabSize),
     max_position_embeddings: z.int().default(defaults.maxLength),
-    hidden_size: z.int().default(defaults.hiddenSize),
-    num_hidden_layers: z.int().default(12),
-    num_attention_heads: z.int().default(defaults.numHeads),
-    intermediate_size: z.int().default(defaults.intermediateSize),
-    hidden_act: hiddenAct(defaults.activation),
-    layer_norm_eps: z.number().default(defaults.layerNormEps),
+    ...huggingFaceBlocks(defaults),
   });
 
 /** Renames the keys of `huggingFaceText`. */
 export const textFromHuggingFace = (hf: z.output<ReturnType<typeof huggingFaceText>>) => ({
   vocabSize: hf.vocab_size,
   maxLength: hf.max_position_embeddings,
-  hiddenSize: hf.hidden_size,
-  numLayers: hf.num_hidden_layers,
-  numHeads: hf.num_attention_heads,
-  intermediateSize: hf.intermediate_size,
-  activation: hf.hidden_act,
-  layerNormEps: hf.layer_norm_eps,
+  ...blocksFromHuggingFace(hf),
 });
 
 /** `rope_parameters` of a tower whose positions have two axes, and the `rope_theta` of older files. */

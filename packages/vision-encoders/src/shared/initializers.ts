@@ -6,3 +6,11 @@ export const xavierUniform = (inputSize: number, outputSize: number): Initialize
 
 /** LeCun et al. 1998: normal with variance `1 / inputSize`. */
 export const lecunNormal = (inputSize: number): Initializer => normal(1 / Math.sqrt(inputSize));
+
+/** A tower whose weights all start alike. */
+export const sameEverywhere = (initializer: Initializer) => ({
+  patchEmbedding: initializer,
+  positionEmbedding: initializer,
+  attention: initializer,
+  mlp: initializer,
+});

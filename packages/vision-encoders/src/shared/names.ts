@@ -12,14 +12,17 @@ export const normNames = (ours: string, theirs: string): NameRule[] => [
   { ours: `${ours}.bias`, theirs: `${theirs}.bias` },
 ];
 
-/** A patch embedding that is a convolution in the file. */
+/** The weight of a patch embedding that is a convolution in the file. */
+export const patchWeightName = (theirs: string, kernel: readonly number[]): NameRule => ({
+  ours: 'patchEmbedding.weight',
+  theirs,
+  layout: 'conv-linear',
+  kernel,
+});
+
+/** The same, with its bias. */
 export const patchNames = (patchSize: number, theirs: string): NameRule[] => [
-  {
-    ours: 'patchEmbedding.weight',
-    theirs: `${theirs}.weight`,
-    layout: 'conv-linear',
-    kernel: [patchSize, patchSize],
-  },
+  patchWeightName(`${theirs}.weight`, [patchSize, patchSize]),
   { ours: 'patchEmbedding.bias', theirs: `${theirs}.bias` },
 ];
 
@@ -72,6 +75,14 @@ export const visionPrefixes: readonly string[] = [
   'vision_tower.vision_model',
 ];
 
+/** What stands beside an image tower in a model that transformers writes, but for the head of words. */
+export const besidesInModel: readonly string[] = [
+  'multi_modal_projector.**',
+  'model.multi_modal_projector.**',
+  'language_model.**',
+  'model.language_model.**',
+];
+
 /** What a file holds besides the image tower: the text twin, or a language model. */
 export const besidesVision: NameMap = {
   rules: [],
@@ -81,10 +92,7 @@ export const besidesVision: NameMap = {
     'visual_projection.*',
     'logit_scale',
     'logit_bias',
-    'multi_modal_projector.**',
-    'language_model.**',
-    'model.multi_modal_projector.**',
-    'model.language_model.**',
+    ...besidesInModel,
     'lm_head.*',
   ],
 };

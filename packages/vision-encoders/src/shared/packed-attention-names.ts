@@ -1,14 +1,22 @@
 import type { NameRule } from '@mmllm/checkpoints';
 import { linearNames } from './names';
 
-/** An attention whose query, key and value are one projection, as `torch.nn.MultiheadAttention` packs them. */
-export function packedAttentionNames(ours: string, theirs: string, hiddenSize: number): NameRule[] {
-  const packed = ['qProj', 'kProj', 'vProj'].flatMap((projection, part): NameRule[] => {
-    const rows = [part * hiddenSize, (part + 1) * hiddenSize] as const;
+/**
+ * Query, key and value whose rows lie one below the other in one projection.
+ * @param theirs what stands in the file before `weight` and `bias`.
+ * @param width rows of each.
+ */
+export const packedProjectionNames = (ours: string, theirs: string, width: number): NameRule[] =>
+  ['qProj', 'kProj', 'vProj'].flatMap((projection, part): NameRule[] => {
+    const rows = [part * width, (part + 1) * width] as const;
     return [
-      { ours: `${ours}.${projection}.weight`, theirs: `${theirs}.in_proj_weight`, layout: 'linear', rows },
-      { ours: `${ours}.${projection}.bias`, theirs: `${theirs}.in_proj_bias`, rows },
+      { ours: `${ours}.${projection}.weight`, theirs: `${theirs}weight`, layout: 'linear', rows },
+      { ours: `${ours}.${projection}.bias`, theirs: `${theirs}bias`, rows },
     ];
   });
-  return [...packed, ...linearNames(`${ours}.outProj`, `${theirs}.out_proj`)];
-}
+
+/** An attention as `torch.nn.MultiheadAttention` packs it. */
+export const packedAttentionNames = (ours: string, theirs: string, hiddenSize: number): NameRule[] => [
+  ...packedProjectionNames(ours, `${theirs}.in_proj_`, hiddenSize),
+  ...linearNames(`${ours}.outProj`, `${theirs}.out_proj`),
+];

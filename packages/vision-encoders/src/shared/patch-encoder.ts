@@ -16,6 +16,7 @@ import { z } from 'zod';
 import { type NormalisationConfig, normalisation, positiveInteger } from './config';
 import { lecunNormal } from './initializers';
 import { densePixels, layoutViews, type PictureSize } from './layout';
+import { patchWeightName } from './names';
 import { PatchEmbedding, type PatchEmbeddingOptions } from './patch-embedding';
 import { preprocessingFor, unitRange } from './preprocessing';
 
@@ -103,12 +104,7 @@ export function patchEncoder(name: string, form: PatchEmbeddingOptions['form']) 
   };
   const names = ({ patchSize }: Pick<PatchEncoderConfig, 'patchSize'>): NameMap => ({
     rules: [
-      {
-        ours: 'patchEmbedding.weight',
-        theirs: 'weight',
-        layout: 'conv-linear',
-        kernel: [patchSize, patchSize],
-      },
+      patchWeightName('weight', [patchSize, patchSize]),
       { ours: 'patchEmbedding.bias', theirs: 'bias' },
     ],
   });

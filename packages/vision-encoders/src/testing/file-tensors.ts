@@ -29,9 +29,9 @@ export class FileTensors {
     return bias ? tf.add(y, bias) : y;
   }
 
-  norm(x: tf.Tensor2D, name: string): tf.Tensor2D {
+  norm(x: tf.Tensor2D, name: string, eps = 1e-5): tf.Tensor2D {
     const { mean, variance } = tf.moments(x, 1, true);
-    const unit = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5)));
+    const unit = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, eps)));
     return tf.add(tf.mul(unit, this.get(`${name}.weight`)), this.get(`${name}.bias`));
   }
 

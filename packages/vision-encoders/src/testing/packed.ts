@@ -3,6 +3,7 @@ import type { PackedImages } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { PackedTransformer } from '../shared/packed-transformer';
 import type { GoldenCase } from './golden';
+import { hiddenOutputs, wrongOutputs } from './outputs';
 
 /**
  * Which pictures of a batch get other features than alone, or see what becomes of the others, by messages. Alone they are
@@ -53,17 +54,13 @@ export async function wrongStates(
   golden: GoldenCase,
   order?: readonly number[],
 ): Promise<string[]> {
-  const states = encoder.hiddenStates(batch);
-  const wrong: string[] = [];
-  for (const [depth, state] of states.entries()) {
-    const name = `out.hidden.${depth}`;
-    const { shape, data } = golden.tensor(name);
-    const ordered = tf.tidy(() => (order ? tf.gather(state, [...order], 1) : tf.clone(state)));
-    const expected = { data, shape: [1, ...shape.slice(-2)] };
-    const { ok, message } = await compareTensors(ordered, expected, { ...golden, name });
-    if (!ok) wrong.push(message);
-    ordered.dispose();
-  }
+  const states = tf.tidy(() =>
+    encoder.hiddenStates(batch).map((state, depth) => {
+      const ordered = order ? tf.gather(state, [...order], 1) : state;
+      return tf.reshape(ordered, [...golden.tensor(`out.hidden.${depth}`).shape]);
+    }),
+  );
+  const wrong = await wrongOutputs(golden, hiddenOutputs(states));
   tf.dispose(states);
   return wrong;
 }

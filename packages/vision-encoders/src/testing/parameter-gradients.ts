@@ -1,5 +1,7 @@
+import { checkGradients } from '@mmllm/conformance';
 import type { Module } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { isKeyBias } from './zeroing';
 
 export interface GradientCheck {
   /** Parameters that the loss does not depend on. */
@@ -37,6 +39,21 @@ export async function wrongGradients(
     parameter.assign(values);
   }
   tf.dispose([value, grads]);
+  return wrong;
+}
+
+/** Checks the gradient of an encoder's features for its input, and gives the parameters for which it is wrong. */
+export async function wrongFeatureGradients<T extends tf.Tensor>(
+  encoder: Module,
+  encode: (input: T) => tf.Tensor2D,
+  input: T,
+): Promise<string[]> {
+  await checkGradients(encode, [input], { maxElements: 8, tolerance: 5e-3 });
+  const shape = tf.tidy(() => encode(input).shape);
+  const weights = tf.randomNormal(shape, 0, 1, 'float32', 6);
+  const loss = () => tf.tidy(() => tf.sum(tf.mul(encode(input), weights)) as tf.Scalar);
+  const wrong = await wrongGradients(encoder, loss, { skip: isKeyBias, tolerance: 1e-2 });
+  weights.dispose();
   return wrong;
 }
 

@@ -1,4 +1,4 @@
-import { type NameMap, saveWeights, type WeightSource } from '@mmllm/checkpoints';
+import { type NameMap, saveWeights, toTheirs, type WeightSource } from '@mmllm/checkpoints';
 import type { Module } from '@mmllm/core';
 
 /**
@@ -21,3 +21,7 @@ export async function savedOtherwise(
   }
   return [...wrong, ...missing];
 }
+
+/** What the names make of each parameter's path; undefined where they have nothing for it. */
+export const keysOf = (module: Module, names: NameMap): (string | undefined)[] =>
+  [...module.namedParameters()].map(([path]) => toTheirs(names, path)?.key);

@@ -14,3 +14,6 @@ export async function unnoticed(module: Module, shows: () => Promise<boolean>): 
   }
   return paths;
 }
+
+/** Softmax does not see what is added to all scores of a query, which is all that the bias of keys does. */
+export const isKeyBias = (path: string): boolean => path.endsWith('kProj.bias');

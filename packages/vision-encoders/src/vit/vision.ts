@@ -15,6 +15,7 @@ import {
   resolveVision,
   type VisionConfig,
 } from '../shared/config';
+import { sameEverywhere } from '../shared/initializers';
 import { linearNames, normNames, patchNames } from '../shared/names';
 import { preprocessingFor, unitRange } from '../shared/preprocessing';
 import { VisionTransformer } from '../shared/vision-transformer';
@@ -89,12 +90,7 @@ function build(config: VitConfig): VisionTransformer {
   return new VisionTransformer(resolved, {
     name: 'vit',
     preprocessing: preprocessingFor(resolved, { ...unitRange, fit: 'stretch', resample: 'bilinear' }),
-    initializers: {
-      patchEmbedding: initializer,
-      positionEmbedding: initializer,
-      attention: initializer,
-      mlp: initializer,
-    },
+    initializers: sameEverywhere(initializer),
     classToken: initializer,
     patchBias: true,
     preNorm: false,

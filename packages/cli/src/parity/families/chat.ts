@@ -60,24 +60,13 @@ function results(
     if (!(error instanceof TemplateError)) throw error;
     return { error: pythonError(error) };
   }
-  const { ids, offsets } = encode(tokenizer, rendered.text);
-  const mask = offsets && { assistant_mask: [...assistantMask(rendered, offsets)] };
-  return { rendered: rendered.text, ids: [...ids], ...mask };
+  const { ids, offsets } = tokenizer.encoding(rendered.text, { addSpecialTokens: false });
+  return {
+    rendered: rendered.text,
+    ids: [...ids],
+    assistant_mask: [...assistantMask(rendered, offsets)],
+  };
 }
-
-interface Encoding {
-  readonly ids: Int32Array;
-  readonly offsets?: Int32Array;
-}
-
-/** With offsets, where the tokenizer gives them. */
-function encode(tokenizer: WithOffsets, text: string): Encoding {
-  return tokenizer.encoding?.(text, { addSpecialTokens: false }) ?? { ids: tokenizer.encode(text) };
-}
-
-type WithOffsets = JsonTokenizer & {
-  readonly encoding?: (text: string, options: { readonly addSpecialTokens: boolean }) => Encoding;
-};
 
 /** As the cases name errors: the words of the template's own, else the class alone. */
 function pythonError({ kind, reason }: TemplateError): string {

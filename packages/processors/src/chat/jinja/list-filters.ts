@@ -147,8 +147,8 @@ function* columns(value: Value, count: number, filling: Value): Generator<Value>
 
 function reversed(value: Value): Value {
   if (typeof value === 'string') return slice(value, null, null, -1n);
-  failIfUndefined(value);
-  return lazily([...iterate(value)].reverse());
+  const items = [...iterate(value)].reverse();
+  return value instanceof Lazy ? items : lazily(items);
 }
 
 function* items(value: Value): Generator<Value> {
@@ -180,7 +180,7 @@ export const listFilters: Readonly<Record<string, Filter>> = {
     parameters: 'attribute default case_sensitive',
     required: 1,
     run: (value, attribute, otherwise, caseSensitive = false) =>
-      groupBy(value, attribute!, otherwise ?? undefined, caseSensitive),
+      groupBy(value, attribute!, otherwise === null ? undefined : otherwise, caseSensitive),
   },
   items: {
     parameters: '',
@@ -196,7 +196,8 @@ export const listFilters: Readonly<Record<string, Filter>> = {
     parameters: '',
     run(value) {
       if (value instanceof Lazy) return fail('type', "'generator' object is not reversible");
-      return [...iterate(value)].pop() ?? new Undefined('No last item, sequence was empty.');
+      const last = [...iterate(value)].pop();
+      return last === undefined ? new Undefined('No last item, sequence was empty.') : last;
     },
   },
   length: count,
@@ -237,10 +238,13 @@ const selecting = (byAttribute: boolean, wanted: boolean) => (value: Value, args
 };
 
 function* kept(value: Value, keep: (item: Value) => boolean): Generator<Value> {
+  // Jinja looks into nothing that counts as false, be it a list or not.
+  if (!truthy(value)) return;
   for (const item of iterate(value)) if (keep(item)) yield item;
 }
 
 function* mapped(value: Value, turn: (item: Value) => Value): Generator<Value> {
+  if (!truthy(value)) return;
   for (const item of iterate(value)) yield turn(item);
 }
 

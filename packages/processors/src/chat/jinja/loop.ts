@@ -32,8 +32,8 @@ export function loopContexts(items: readonly Value[]): (index: number) => Namesp
       // Of loops that call themselves, which the parser does not know.
       ['depth', 1n],
       ['depth0', 0n],
-      ['previtem', items[index - 1] ?? noItem('previous')],
-      ['nextitem', items[index + 1] ?? noItem('next')],
+      ['previtem', index > 0 ? items[index - 1] : noItem('previous')],
+      ['nextitem', index + 1 < items.length ? items[index + 1] : noItem('next')],
       ['cycle', cycle],
       ['changed', changed],
     ];

@@ -50,7 +50,8 @@ function bindMacro(
     const value = i < positional.length ? positional[i] : left.get(key);
     left.delete(key);
     if (value === undefined && 'key' in parameter) withDefault.push(parameter);
-    scope.set(key, value ?? new Undefined(`parameter '${key}' was not provided`));
+    const absent = new Undefined(`parameter '${key}' was not provided`);
+    scope.set(key, value === undefined ? absent : value);
   });
   for (const { key, value } of withDefault) scope.set(key.value, evaluate(value, scope));
   bindSpecial(name, special, positional.slice(parameters.length), left, scope);

@@ -1,10 +1,13 @@
+import { fail } from '../fail';
 import { joinTexts, made, repeatText, spend } from '../limits';
-import { integer, text } from '../python/arguments';
+import { integer, text as textOf } from '../python/arguments';
+import { pairs } from '../python/attributes';
 import { characters, length } from '../python/characters';
 import { formatText } from '../python/format';
 import { print } from '../python/print';
+import { length as lengthOf } from '../python/sequence';
 import { capitalize, fill, replace, splitLines, stripSet } from '../python/text-methods';
-import { Dict, Tuple, truthy, type Value } from '../python/values';
+import { Dict, isIterable, iterate, Tuple, truthy, type Value } from '../python/values';
 import { space, strip } from '../python/whitespace';
 import type { Filter } from './filters';
 
@@ -21,9 +24,10 @@ function title(self: string): string {
   return made(self.replace(titled, ([first, ...rest]) => first.toUpperCase() + rest.join('').toLowerCase()));
 }
 
-function truncate(self: string, most: number, killWords: boolean, end: string, leeway: number): string {
-  const units = characters(self);
-  if (units.length <= most + leeway) return self;
+function truncate(value: Value, most: number, killWords: boolean, end: string, leeway: number): Value {
+  // As Jinja: the length is that of the value, the rest works on a text.
+  if (lengthOf(value) <= most + leeway) return value;
+  const units = characters(print(value));
   const cut = [...units.slice(0, most - length(end))].join('');
   const lastBlank = cut.lastIndexOf(' ');
   return (killWords || lastBlank < 0 ? cut : cut.slice(0, lastBlank)) + end;
@@ -42,8 +46,19 @@ const escaped: Filter = {
   run: (value) => made(print(value).replace(/[&<>'"]/g, (sign) => entities[sign])),
 };
 
+/** A text, or the names and values of a query. */
 function urlEncode(value: Value): string {
-  const quoted = encodeURIComponent(print(value).replace(/\p{Cs}/gu, '\ufffd')).replaceAll('%2F', '/');
+  if (typeof value === 'string' || !isIterable(value)) return quoteUrl(print(value), '/');
+  const entries = value instanceof Dict ? pairs(value) : [...iterate(value)];
+  const parts = entries.map((entry) => {
+    const pair = [...iterate(entry)].map((item) => quoteUrl(print(item), '').replaceAll('%20', '+'));
+    return pair.length === 2 ? pair.join('=') : fail('value', 'urlencode takes pairs of names and values');
+  });
+  return joinTexts(parts, '&');
+}
+
+function quoteUrl(text: string, safe: string): string {
+  const quoted = encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd')).replaceAll('%2F', safe || '%2F');
   return made(quoted.replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`));
 }
 
@@ -80,12 +95,12 @@ export const textFilters: Readonly<Record<string, Filter>> = {
   trim: {
     parameters: 'chars',
     run: (value, chars = null) =>
-      chars === null ? strip(print(value)) : stripSet(print(value), new Set(text(chars))),
+      chars === null ? strip(print(value)) : stripSet(print(value), new Set(textOf(chars))),
   },
   truncate: {
     parameters: 'length killwords end leeway',
     run: (value, most = 255n, killWords = false, end = '...', leeway = 5n) =>
-      truncate(print(value), integer(most), truthy(killWords), text(end), integer(leeway ?? 5n)),
+      truncate(value, integer(most), truthy(killWords), textOf(end), integer(leeway ?? 5n)),
   },
   upper: { parameters: '', run: (value) => made(print(value).toUpperCase()) },
   urlencode: { parameters: '', run: urlEncode },

@@ -29,8 +29,10 @@ import {
  */
 export function getAttribute(value: Value, name: string): Value {
   failIfUndefined(value);
-  const attribute = builtin(value, name) ?? (value instanceof Dict ? value.get(name) : undefined);
-  return attribute ?? missing(value, name);
+  const attribute = builtin(value, name);
+  if (attribute !== undefined) return attribute;
+  const item = value instanceof Dict ? value.get(name) : undefined;
+  return item === undefined ? missing(value, name) : item;
 }
 
 /**
@@ -41,7 +43,8 @@ export function getItem(value: Value, key: Value): Value {
   failIfUndefined(value);
   const item = element(value, key);
   if (item !== undefined) return item;
-  return (typeof key === 'string' ? builtin(value, key) : undefined) ?? missing(value, key);
+  const attribute = typeof key === 'string' ? builtin(value, key) : undefined;
+  return attribute === undefined ? missing(value, key) : attribute;
 }
 
 function element(value: Value, key: Value): Value | undefined {
@@ -104,7 +107,8 @@ const dictMethods = (dict: Dict): Readonly<Record<string, Run>> => ({
   copy: () => dict,
   get(args) {
     const [key, otherwise = null] = bind('get', ['key', 'default'], args, 1);
-    return dict.get(key!) ?? otherwise;
+    const value = dict.get(key!);
+    return value === undefined ? otherwise : value;
   },
   items: () => new DictView('dict_items', pairs(dict)),
   keys: () => new DictView('dict_keys', dict.keys()),

@@ -2,7 +2,7 @@ import { fail } from '../fail';
 import { repeatText } from '../limits';
 import { length } from './characters';
 import { print, printFloat, printInteger, represent } from './print';
-import { asNumber, Dict, Tuple, typeName, type Value } from './values';
+import { asNumber, Dict, isList, Tuple, typeName, type Value } from './values';
 
 const directive = /%(?:\(([^)]*)\))?([-+ #0]*)(\d+)?(?:\.(\d+))?(.?)/gsu;
 
@@ -20,13 +20,14 @@ export function formatText(text: string, values: Value): string {
     const value = name === undefined ? next() : named(values, name);
     return pad(write(value, type, flags, precision && Number(precision)), flags, Number(width ?? 0), type);
   });
-  const left = used < list.length && !(values instanceof Dict);
+  const left = used < list.length && !(values instanceof Dict || isList(values));
   return left ? fail('type', 'not all arguments converted during string formatting') : result;
 }
 
 function named(values: Value, name: string): Value {
   if (!(values instanceof Dict)) return fail('type', 'format requires a mapping');
-  return values.get(name) ?? fail('value', `KeyError: '${name}'`);
+  const value = values.get(name);
+  return value === undefined ? fail('value', `KeyError: '${name}'`) : value;
 }
 
 function write(value: Value, type: string, flags: string, precision: number | undefined): string {

@@ -36,6 +36,7 @@ export function represent(value: Value): string {
   }
   if (value === null) return 'None';
   if (isList(value)) return `[${list(value)}]`;
+  if (value instanceof Undefined) return 'Undefined';
   if (value instanceof Tuple) return representTuple(value);
   if (value instanceof Dict) return `{${pairs(value.entries())}}`;
   if (value instanceof DictView) return `${value.type}([${list(value.items)}])`;

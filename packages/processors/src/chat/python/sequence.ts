@@ -28,7 +28,7 @@ export function length(value: Value): number {
 /** The element at a place that may be counted from the end; `undefined` where there is none, or none such a thing. */
 export function elementAt(value: Value, index: bigint): Value | undefined {
   const items = indexed(value);
-  if (!items) return undefined;
+  if (items === undefined) return undefined;
   const at = Number(index < 0n ? index + BigInt(items.length) : index);
   if (at < 0 || at >= items.length) return undefined;
   return value instanceof Range ? value.at(at) : (items as ArrayLike<Value>)[at];
@@ -42,23 +42,34 @@ function indexed(value: Value): ArrayLike<Value> | Range | undefined {
 
 /**
  * Python's `value[start:stop:step]`.
- * @throws TemplateError for a value that has no slices, and for bounds that are no integers.
+ * @throws TemplateError for bounds that are no integers.
  */
 export function slice(value: Value, start: Value, stop: Value, step: Value): Value {
   failIfUndefined(value);
   const items = indexed(value);
-  if (!items) return fail('type', `'${typeName(value)}' object is not subscriptable`);
+  // Jinja takes it for an element that is not there.
+  if (items === undefined) return new Undefined(`${typeName(value)} object has no slices`);
   const places = slicePlaces(items.length, start, stop, step);
+  if (value instanceof Range) return rangeSlice(value, places);
   spend(places.length >> 3);
-  const at = (place: number) =>
-    value instanceof Range ? value.at(place) : (items as ArrayLike<Value>)[place];
-  const taken = Array.from({ length: places.length }, (_, i) => at(places.start + i * places.step));
+  const { start: first, step: by, length } = places;
+  const taken = Array.from({ length }, (_, i) => (items as ArrayLike<Value>)[first + i * by]);
   if (typeof value === 'string') return made(taken.join(''));
   return value instanceof Tuple ? new Tuple(taken) : taken;
 }
 
+interface Places {
+  readonly start: number;
+  readonly stop: number;
+  readonly step: number;
+  readonly length: number;
+}
+
+const rangeSlice = (range: Range, { start, stop, step }: Places): Range =>
+  new Range(range.start + start * range.step, range.start + stop * range.step, step * range.step);
+
 /** As `slice.indices` of Python. */
-function slicePlaces(size: number, start: Value, stop: Value, step: Value) {
+function slicePlaces(size: number, start: Value, stop: Value, step: Value): Places {
   const by = bound(step) ?? 1;
   if (by === 0) fail('value', 'slice step cannot be zero');
   const [lowest, highest] = by > 0 ? [0, size] : [-1, size - 1];
@@ -66,7 +77,7 @@ function slicePlaces(size: number, start: Value, stop: Value, step: Value) {
   const [first, last] = [bound(start), bound(stop)];
   const from = first === undefined ? (by > 0 ? lowest : highest) : clip(first);
   const to = last === undefined ? (by > 0 ? highest : lowest) : clip(last);
-  return { start: from, step: by, length: Math.max(0, Math.ceil((to - from) / by)) };
+  return { start: from, stop: to, step: by, length: Math.max(0, Math.ceil((to - from) / by)) };
 }
 
 const bound = (value: Value): number | undefined => (value === null ? undefined : integer(value));

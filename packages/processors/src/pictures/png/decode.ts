@@ -1,7 +1,7 @@
 import type { Picture } from '@mmllm/core';
 import type { Alpha } from '../alpha';
 import { oriented } from '../orient';
-import { readChunks } from './chunks';
+import { type PngFile, readChunks } from './chunks';
 import { channelsOf, pixelReader } from './pixels';
 import { RowReader } from './rows';
 
@@ -34,8 +34,9 @@ const interlaced: readonly Pass[] = [
 export async function decodePng(bytes: Uint8Array, alpha: Alpha): Promise<Picture> {
   const file = readChunks(bytes);
   const { width, height, depth } = file;
-  const data = new Uint8Array(width * height * 3);
   const bits = channelsOf(file.colourType) * depth;
+  checkLength(file, (width * height * bits) / 8);
+  const data = new Uint8Array(width * height * 3);
   const write = pixelReader(file, alpha);
   const rows = new RowReader(file.compressed);
   try {
@@ -51,4 +52,10 @@ export async function decodePng(bytes: Uint8Array, alpha: Alpha): Promise<Pictur
     await rows.close();
   }
   return oriented({ data, width, height }, file.orientation);
+}
+
+/** So that nothing is allocated for a few bytes that claim to be much: deflate makes no byte more than 1032. */
+function checkLength({ compressed }: PngFile, least: number): void {
+  const bytes = compressed.reduce((sum, { length }) => sum + length, 0);
+  if (least > 1032 * bytes) throw new Error(`its ${bytes} bytes cannot be ${least} of pixels`);
 }

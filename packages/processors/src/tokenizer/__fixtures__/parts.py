@@ -1,5 +1,5 @@
-"""Writes parts.json: small tokenizers of parts that no golden case has, and what Hugging Face's `tokenizers` 0.23 makes
-of texts. Run with that package: python parts.py > parts.json"""
+"""Writes data/parts.json: small tokenizers of parts that no golden case has, and what Hugging Face's `tokenizers` 0.23 makes
+of texts. Run with that package: python parts.py > data/parts.json"""
 import base64
 import json
 import struct
