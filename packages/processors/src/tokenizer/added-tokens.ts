@@ -30,6 +30,28 @@ export function addedTokenOf(component: string, json: unknown): AddedToken {
   };
 }
 
+/**
+ * Tokens with the ids that the reference gives them: that of the vocabulary, or the next one that is free. Those that the
+ * file gives are what was found when it was saved, and not heeded.
+ *
+ * Source: `add_tokens` of huggingface/tokenizers, tokenizers/src/tokenizer/added_vocabulary.rs.
+ */
+export function numbered(
+  tokens: readonly AddedToken[],
+  vocabulary: ReadonlyMap<string, number>,
+  before: readonly AddedToken[] = [],
+): AddedToken[] {
+  const known = new Map(before.map((token) => [token.content, token]));
+  const largest = before.reduce((most, { id }) => Math.max(most, id), -1);
+  let next = Math.max(largest + 1, vocabulary.size);
+  for (const token of tokens) {
+    if (token.content === '') continue;
+    const id = known.get(token.content)?.id ?? vocabulary.get(token.content) ?? next++;
+    known.set(token.content, { ...token, id });
+  }
+  return [...known.values()];
+}
+
 /** A stretch of text, or a token found in it. */
 export interface Stretch {
   readonly text: Aligned;
@@ -65,7 +87,10 @@ export function finder(
       const token = tokens[i];
       let [start, end] = [index, contentEnd];
       if (token.singleWord && !standsAlone(text, start, end)) continue;
-      if (token.lstrip) while (start > last && white.test(text[start - 1])) start--;
+      if (token.lstrip) {
+        while (start > last && white.test(text[start - 1])) start--;
+        start = Math.max(start, last);
+      }
       if (token.rstrip) while (end < text.length && white.test(text[end])) end++;
       if (start > last) stretches.push({ text: part(source, last, start) });
       stretches.push({ text: part(source, start, end), token });

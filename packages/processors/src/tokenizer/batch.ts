@@ -144,6 +144,7 @@ function cut(sequence: Sequence, length: number, side: 'left' | 'right'): Sequen
     types: sequence.types.slice(from, end),
     special: sequence.special.slice(from, end),
     offsets: sequence.offsets.slice(2 * from, 2 * end),
+    spaced: new Map([...(sequence.spaced ?? [])].map(([i, text]) => [i - from, text])),
   };
 }
 

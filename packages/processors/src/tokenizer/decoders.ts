@@ -137,9 +137,8 @@ function metaspace(fields: Fields): Decoder {
     fields.optionalString('prepend_scheme') ?? (fields.flag('add_prefix_space', true) ? 'always' : 'never');
   return (tokens) =>
     tokens.map((token, i) => {
-      const text = token.replaceAll(replacement, ' ');
-      // The blank that was put in front of the text goes again.
-      return i === 0 && scheme !== 'never' && token.startsWith(replacement) ? text.slice(1) : text;
+      // The blank that was put in front of the text goes again, and with it all others of the first token.
+      return token.replaceAll(replacement, i === 0 && scheme !== 'never' ? '' : ' ');
     });
 }
 

@@ -1,4 +1,5 @@
 import { type Aligned, AlignedBuilder, part } from './aligned';
+import { inBytes } from './byte-level';
 import { type Fields, refuse } from './file';
 import { type CompileRegex, matchesOf, patternOf } from './patterns';
 import { precompiled } from './precompiled';
@@ -31,11 +32,13 @@ const form =
 
 const kinds: Record<string, Make> = {
   BertNormalizer: bert,
+  ByteLevel: () => inBytes,
   Lowercase: () => lowercase,
   NFC: form('NFC'),
   NFD: form('NFD'),
   NFKC: form('NFKC'),
   NFKD: form('NFKD'),
+  Nmt: () => nmt,
   Precompiled: precompiled,
   Prepend: prepend,
   Replace: replace,
@@ -78,6 +81,13 @@ const lowercase: Normalizer = (source) => {
   });
 };
 
+/** Control characters vanish, and some that show nothing become blanks: google/sentencepiece, src/builder.cc. */
+const nmt: Normalizer = (source) =>
+  perCharacter(source, (character) => {
+    if (/(?![\0\t\n\f\r\x80-\x8E\x90-\x9E])\p{Cc}/u.test(character)) return '';
+    return /[\t\n\f\r\u1680\u200B-\u200F\u2028\u2029\u2581\uFEFF\uFFFD]/.test(character) ? ' ' : undefined;
+  });
+
 function prepend(fields: Fields): Normalizer {
   const text = fields.string('prepend');
   return (source) => prepended(source, text);
@@ -109,7 +119,7 @@ function replacedAt(source: Aligned, matches: Iterable<readonly [number, number]
     if (source.text.slice(from, end) === content && end - from === 1) continue;
     builder ??= new AlignedBuilder(source);
     builder.copy(kept, from);
-    builder.write(content, end - 1);
+    builder.write(content, end > from ? end - 1 : from - 1);
     kept = end;
   }
   builder?.copy(kept, source.text.length);
@@ -133,7 +143,7 @@ function bert(fields: Fields): Normalizer {
   if (fields.flag('clean_text', true)) {
     steps.push((source) =>
       perCharacter(source, (character) => {
-        if (/[\0\uFFFD]|[^\P{C}\t\n\r]/u.test(character)) return '';
+        if (/[\0\uFFFD]|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/u.test(character)) return '';
         return white.test(character) && character !== ' ' ? ' ' : undefined;
       }),
     );

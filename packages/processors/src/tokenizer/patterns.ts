@@ -6,7 +6,7 @@ export type CompileRegex = (source: string, component: string) => RegExp;
 /** Where a pattern matches, [start, end), in order and without overlap. */
 export type FindMatches = (text: string) => Iterable<readonly [number, number]>;
 
-/** A pattern of the file: `{ "String": … }` or `{ "Regex": … }`; empty matches do not count. */
+/** A pattern of the file: `{ "String": … }` or `{ "Regex": … }`. */
 export function patternOf(fields: Fields, key: string, compile: CompileRegex): FindMatches {
   const pattern = fields.json[key];
   const component = `${fields.component}.${key}`;
@@ -26,11 +26,17 @@ function matchesOfLiteral(literal: string): FindMatches {
   };
 }
 
-/** @param pattern with the flags `g` and `u` */
+/**
+ * Empty matches count too, but not right behind another match, as in Oniguruma.
+ * @param pattern with the flags `g` and `u`
+ */
 export function matchesOf(pattern: RegExp): FindMatches {
   return function* (text) {
-    for (const { 0: match, index } of text.matchAll(pattern)) {
-      if (match.length > 0) yield [index, index + match.length];
+    let last = -1;
+    for (const { index, 0: match } of text.matchAll(pattern)) {
+      if (match === '' && index === last) continue;
+      last = index + match.length;
+      yield [index, last];
     }
   };
 }

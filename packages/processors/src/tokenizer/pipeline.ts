@@ -1,4 +1,4 @@
-import { type AddedToken, addedTokenOf, finder } from './added-tokens';
+import { type AddedToken, addedTokenOf, finder, numbered } from './added-tokens';
 import { originOf } from './aligned';
 import type { ClassRules } from './classes';
 import { cleanUp, type Decoder, decoderOf } from './decoders';
@@ -52,23 +52,26 @@ export class Pipeline {
     const { added_tokens: listed = [] } = file;
     if (!Array.isArray(listed)) refuse(`${name} added_tokens`, 'a list', listed);
     const own = (listed as unknown[]).map((json, i) => addedTokenOf(`${name} added_tokens[${i}]`, json));
-    this.#added = withMore(own, more, this.#model.vocabulary);
+    this.#added = withMore(numbered(own, this.#model.vocabulary), more, this.#model.vocabulary);
+    // Text that decoding starts from, as the text to be found, is normalised.
+    const written = ({ content, normalized }: AddedToken) =>
+      normalized ? this.#normalize({ text: content, base: 0 }).text : content;
     this.#ids = new Map([
       ...this.#model.vocabulary,
       ...this.#added.map(({ content, id }) => [content, id] as const),
     ]);
     this.#tokens = new Map([
       ...[...this.#model.vocabulary].map(([token, id]) => [id, token] as const),
-      ...this.#added.map(({ content, id }) => [id, content] as const),
+      ...this.#added.map((token) => [token.id, written(token)] as const),
     ]);
     this.#special = new Set(this.#added.filter(({ special }) => special).map(({ content }) => content));
     this.#findRaw = finder(
       this.#added.filter(({ normalized }) => !normalized),
-      ({ content }) => content,
+      written,
     );
     this.#findNormalized = finder(
       this.#added.filter(({ normalized }) => normalized),
-      ({ content }) => this.#normalize({ text: content, base: 0 }).text,
+      written,
     );
   }
 
@@ -116,6 +119,7 @@ export class Pipeline {
   /** Tokenises a text, without what the post-processor puts around it. */
   tokenize(text: string): Sequence {
     const [ids, offsets]: number[][] = [[], []];
+    const spaced = new Map<number, string>();
     const add = (id: number, piece: Piece, from: number, end: number) => {
       const origin = originOf(piece, from, end);
       ids.push(id);
@@ -123,6 +127,7 @@ export class Pipeline {
     };
     for (const { piece, token } of this.#stretches(text)) {
       if (token) {
+        if (token.lstrip || token.rstrip) spaced.set(ids.length, piece.text);
         add(token.id, piece, 0, piece.text.length);
         continue;
       }
@@ -130,7 +135,7 @@ export class Pipeline {
       for (let i = 0; i < tokens.ids.length; i++) add(tokens.ids[i], piece, tokens.starts[i], tokens.ends[i]);
     }
     const zeros = new Array<number>(ids.length).fill(0);
-    return { ids, types: zeros, special: zeros, offsets, text };
+    return { ids, types: zeros, special: zeros, offsets, text, spaced };
   }
 
   /** How many tokens are put around a text, or around a pair. */
@@ -173,9 +178,7 @@ function withMore(
   vocabulary: ReadonlyMap<string, number>,
 ): AddedToken[] {
   const known = new Set(own.map(({ content }) => content));
-  let next = 0;
-  for (const id of [...vocabulary.values(), ...own.map(({ id }) => id)]) next = Math.max(next, id + 1);
-  const others = [...new Set(more)].filter((token) => token !== '' && !known.has(token));
-  const plain = { special: true, normalized: false, singleWord: false, lstrip: false, rstrip: false };
-  return [...own, ...others.map((content) => ({ ...plain, content, id: vocabulary.get(content) ?? next++ }))];
+  const plain = { special: true, normalized: false, singleWord: false, lstrip: false, rstrip: false, id: 0 };
+  const others = more.filter((token) => !known.has(token)).map((content) => ({ ...plain, content }));
+  return numbered(others, vocabulary, own);
 }

@@ -11,6 +11,8 @@ export interface Sequence {
   readonly offsets: readonly number[];
   /** What the offsets are places in; absent for what a post-processor added. */
   readonly text?: string;
+  /** Of added tokens that took white space along: their text with it, by their place in `ids`. */
+  readonly spaced?: ReadonlyMap<number, string>;
 }
 
 /** How the vocabulary writes an id. */
@@ -154,16 +156,29 @@ const isBlank = (character: string) => character === blank || /\p{White_Space}/u
 function trimmed(sequence: Sequence, tokenOf: TokenOf, prefix: boolean): Sequence {
   const offsets = [...sequence.offsets];
   sequence.ids.forEach((id, i) => {
-    const characters = [...tokenOf(id)];
+    const characters = [...(sequence.spaced?.get(i) ?? tokenOf(id))];
     const solid = characters.findIndex((character) => !isBlank(character));
     let leading = solid < 0 ? characters.length : solid;
     const trailing = characters.length - 1 - characters.findLastIndex((character) => !isBlank(character));
     const [start, end] = [offsets[2 * i], offsets[2 * i + 1]];
     // One blank in front of the text may have been put there; more cannot.
     if (leading === 1 && prefix && (i === 0 || start === 0)) leading = 0;
-    const from = Math.min(start + leading, end);
+    const from = Math.min(forward(sequence.text, start, leading), end);
     offsets[2 * i] = from;
-    if (trailing > 0 && end >= trailing) offsets[2 * i + 1] = Math.max(end - trailing, from);
+    if (trailing > 0) offsets[2 * i + 1] = Math.max(back(sequence.text, end, trailing), from);
   });
   return { ...sequence, offsets };
+}
+
+/** So many characters further on, or before; blanks may belong to a character of two units. */
+function forward(text = '', at: number, count: number): number {
+  let place = at;
+  for (let i = 0; i < count; i++) place += (text.codePointAt(place) ?? 0) > 0xffff ? 2 : 1;
+  return place;
+}
+
+function back(text = '', at: number, count: number): number {
+  let place = at;
+  for (let i = 0; i < count; i++) place -= (text.codePointAt(place - 2) ?? 0) > 0xffff ? 2 : 1;
+  return place;
 }

@@ -1,5 +1,5 @@
 import { type Aligned, AlignedBuilder, part } from './aligned';
-import { toByteText } from './byte-characters';
+import { inBytes } from './byte-level';
 import { type Fields, refuse } from './file';
 import { prepended } from './normalizers';
 import { type CompileRegex, type FindMatches, matchesOf, patternOf } from './patterns';
@@ -36,6 +36,10 @@ const kinds: Record<string, Make> = {
       splitter(matchesOf(/[\p{P}!-/:-@[-`{-~]/gu), 'Isolated'),
     ),
   ByteLevel: byteLevel,
+  CharDelimiterSplit(fields) {
+    const delimiter = fields.string('delimiter');
+    return splitter((text) => matchesOfCharacter(text, delimiter), 'Removed');
+  },
   Digits: (fields) =>
     fields.flag('individual_digits', false)
       ? splitter(matchesOf(/\p{N}/gu), 'Isolated')
@@ -152,14 +156,6 @@ function byteLevel(fields: Fields): PreTokenizer {
     const pieces = split ? split(started) : [started];
     return pieces.map(({ text, map, base }) => ({ text, map, base, inBytes: true }));
   };
-}
-
-/** Writes the bytes of a piece as characters, of which each is aligned to the one that it is a part of. */
-function inBytes(piece: Piece): Piece {
-  const builder = new AlignedBuilder(piece);
-  const { text, starts } = toByteText(piece.text);
-  for (let i = 0; i < text.length; i++) builder.write(text[i], starts[i]);
-  return builder.build();
 }
 
 function fixedLength(fields: Fields): PreTokenizer {

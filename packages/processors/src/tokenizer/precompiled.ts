@@ -1,5 +1,6 @@
 import type { Aligned } from './aligned';
 import { AlignedBuilder } from './aligned';
+import { writeChanged } from './changed';
 import { type Fields, refuse } from './file';
 
 /**
@@ -12,23 +13,38 @@ export function precompiled(fields: Fields): (source: Aligned) => Aligned {
   const map = new CharacterMap(decodeBase64(fields), fields.component);
   const replacements = fields.flag('longest_match', false) ? longest : byGrapheme;
   return (source) => {
-    let builder: AlignedBuilder | undefined;
+    const result: Result = [];
     let kept = 0;
     for (const { from, end, text } of replacements(source.text, map)) {
-      builder ??= new AlignedBuilder(source);
-      builder.copy(kept, from);
-      // The characters that come are aligned to those that go, one by one.
-      let at = from;
-      for (const character of text) {
-        builder.write(character, at);
-        const next = at + characterLength(source.text, at);
-        if (next < end) at = next;
-      }
+      keep(result, source.text.slice(kept, from));
+      replace(result, source.text.slice(from, end), text);
       kept = end;
     }
-    builder?.copy(kept, source.text.length);
-    return builder?.build() ?? source;
+    if (kept === 0) return source;
+    keep(result, source.text.slice(kept));
+    const builder = new AlignedBuilder(source);
+    writeChanged(builder, source.text, 0, result);
+    return builder.build();
   };
+}
+
+type Result = { character: string; change: number }[];
+
+function keep(result: Result, text: string): void {
+  for (const character of text) result.push({ character, change: 0 });
+}
+
+/**
+ * What is fewer is taken in by the last character so far, whatever that came from; at the beginning of a text there is none,
+ * and all that follow are aligned to what was removed. Source: `replace` in tokenizers/src/normalizers/precompiled.rs.
+ */
+function replace(result: Result, old: string, text: string): void {
+  const [before, after] = [[...old].length, [...text]];
+  after.forEach((character, i) => {
+    result.push({ character, change: i < before ? 0 : 1 });
+  });
+  const last = result.at(-1);
+  if (last && after.length < before) last.change += after.length - before;
 }
 
 interface Replacement {

@@ -9,6 +9,8 @@ export interface StreamedDecoding {
   isSkipped(id: number): boolean;
   /** Decoded text is changed as a whole: blanks in it are cleaned up or stripped. */
   readonly rewritten: boolean;
+  /** Whether later tokens leave decoded text as it is, but for what is rewritten. */
+  readonly piecewise: boolean;
 }
 
 /**
@@ -16,6 +18,7 @@ export interface StreamedDecoding {
  * gives. The time that a token takes does not grow with the text.
  */
 export function textStream(decoding: StreamedDecoding): TextStream {
+  if (!decoding.piecewise) return wholeStream(decoding);
   return decoding.rewritten ? rewrittenStream(decoding) : windowStream(decoding);
 }
 
@@ -76,5 +79,17 @@ function rewrittenStream({ decode }: StreamedDecoding): TextStream {
       const text = decode(ids);
       return upTo(text, text.length);
     },
+  };
+}
+
+/** Gives everything at the end. */
+function wholeStream({ decode }: StreamedDecoding): TextStream {
+  const ids: number[] = [];
+  return {
+    push(id) {
+      ids.push(id);
+      return '';
+    },
+    end: () => decode(ids.splice(0)),
   };
 }

@@ -4,6 +4,7 @@ import { classRules } from './classes';
 import { readConfig, type TokenizerConfig } from './config';
 import { type Encoding, encodingOf } from './encoding';
 import { type JsonObject, parseObject } from './file';
+import { decodesPiecewise } from './piecewise';
 import { Pipeline } from './pipeline';
 import { textStream } from './stream';
 
@@ -58,6 +59,7 @@ export function tokenizerFromJson(
         decode: (ids) => pipeline.decode(ids, skipSpecialTokens, settings.cleanUp),
         isByte: (id) => /^<0x[0-9A-Fa-f]{2}>$/.test(pipeline.tokenOf(id)),
         isSkipped: (id) => skipSpecialTokens && pipeline.isSpecial(id),
+        piecewise: rules.decode !== undefined || decodesPiecewise(file.decoder),
         rewritten: settings.cleanUp || rules.decode !== undefined || rules.text !== undefined,
       }),
     encoding(text, { pair, addSpecialTokens = true } = {}) {

@@ -1,15 +1,7 @@
 import { type Aligned, AlignedBuilder } from './aligned';
+import { type Changed, writeChanged } from './changed';
 
 export type UnicodeForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
-
-/**
- * A character of the result, and by how many it is more or fewer than what it was made from: 1 for one that came in
- * addition, −1 for one that took another in.
- */
-interface Changed {
-  readonly character: string;
-  readonly change: number;
-}
 
 const isMark = /^\p{M}/u;
 
@@ -52,26 +44,6 @@ function joins(last: string, character: string): boolean {
 }
 
 const isJamo = (character: string) => /^[\u1160-\u11ff]/.test(character);
-
-/** Marks that changed their order are aligned by place, not by what they were. */
-function writeChanged(
-  builder: AlignedBuilder,
-  segment: string,
-  from: number,
-  result: readonly Changed[],
-): void {
-  const places: number[] = [];
-  for (let at = from; at < from + segment.length; ) {
-    places.push(at);
-    at += String.fromCodePoint(segment.codePointAt(at - from)!).length;
-  }
-  let next = 0;
-  for (const { character, change } of result) {
-    const place = change > 0 ? next - 1 : next;
-    builder.write(character, places[Math.min(Math.max(place, 0), places.length - 1)]);
-    if (change <= 0) next += 1 - change;
-  }
-}
 
 function normalised(segment: string, form: UnicodeForm): Changed[] {
   const compatible = form === 'NFKC' || form === 'NFKD';

@@ -82,6 +82,22 @@ CASES = {
         special_tokens={'[CLS]': dict(id='[CLS]', ids=[2], tokens=['[CLS]']), '[SEP]': dict(id='[SEP]', ids=[3, 0], tokens=['[SEP]', '[PAD]'])}),
         decoder=dict(type='Metaspace', replacement='▁', prepend_scheme='first', split=True)),
 }
+# Added tokens of every kind; their ids in the file are not heeded.
+taking = [dict(added[1], id=40 + i, content=c, special=False, **flags) for i, (c, flags) in enumerate([
+    ('fox', dict(lstrip=True, rstrip=True)), ('The', dict(normalized=True)), ('don', dict(normalized=True, rstrip=True)), (' na', dict(single_word=True)), ('quick', dict(lstrip=True))])]
+level_bytes = dict(level, vocab=vocab([*special, 'Ġ', 'Ġfox', 'ĠÃľber', 'quick', 'Ġquick', 'Ċ', '12345', 'ðŁİī', 'ĠðŁİī']))
+byte_level = dict(type='ByteLevel', add_prefix_space=True, trim_offsets=True, use_regex=True)
+CASES |= {
+    'added': dict(model=level, normalizer=dict(type='Lowercase'), pre_tokenizer=dict(type='CharDelimiterSplit', delimiter=' '), post_processor=byte_level, added_tokens=[*added, *taking]),
+    'added-prepended': dict(model=wordpiece, normalizer=dict(type='Prepend', prepend='▁'), decoder=dict(type='Fuse'), added_tokens=[*added, *taking]),
+    'bytes-of-words': dict(model=level_bytes, pre_tokenizer=byte_level, post_processor=dict(byte_level, add_prefix_space=False), decoder=byte_level),
+    'bytes-of-pieces': dict(model=wordpiece, normalizer=dict(type='ByteLevel'), pre_tokenizer=dict(type='FixedLength', length=6), decoder=byte_level),
+    'bytes-of-unigrams': dict(model=unigram, pre_tokenizer=dict(byte_level, use_regex=False), decoder=byte_level),
+    'nmt': dict(model=wordpiece, normalizer=dict(type='Nmt'), pre_tokenizer=dict(type='FixedLength', length=4)),
+    'empty-matches': dict(model=level, normalizer=dict(type='Replace', pattern=dict(Regex='a*'), content='x'), pre_tokenizer=split('MergedWithNext', pattern=dict(Regex='o*'))),
+    'removed': dict(model=level, normalizer=dict(type='Precompiled', precompiled_charsmap=charsmap({ord('T'): '', ord(' '): 'two', ord('q'): '', ord('a'): ''})), pre_tokenizer=dict(type='FixedLength', length=1)),
+    'spaced': dict(model=unigram, decoder=dict(type='Metaspace', replacement='a', prepend_scheme='always', split=True)),
+}
 for behavior in ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous']:
     CASES['punctuation-' + behavior] = dict(model=wordpiece, pre_tokenizer=dict(type='Sequence', pretokenizers=[dict(type='WhitespaceSplit'), dict(type='Punctuation', behavior=behavior)]))
     CASES['split-' + behavior] = dict(model=wordpiece, pre_tokenizer=split(behavior))
@@ -110,5 +126,5 @@ for name, given in CASES.items():
     lines = [result(tokenizer, text) for text in TEXTS] + [result(tokenizer, TEXTS[0], TEXTS[2]), result(tokenizer, '', 'a b')]
     cuts = [truncated(tokenizer, *texts, length, side) for texts in [(TEXTS[0], 'a b'), ('a b', TEXTS[0]), (TEXTS[0], TEXTS[2])]
             for length in [6, 9, 12, 13] for side in ['left', 'right']] if name in ['bert', 'roberta', 'fixed', 'template'] else []
-    parts.append(dict(name=name, tokenizer=given | dict(added_tokens=added), lines=lines, cuts=cuts))
+    parts.append(dict(name=name, tokenizer=dict(added_tokens=added) | given, lines=lines, cuts=cuts))
 print(json.dumps(parts, ensure_ascii=True))

@@ -1,7 +1,7 @@
-import { toByteText } from '../byte-characters';
+import { alsoBytes } from '../byte-level';
 import { type Fields, refuse } from '../file';
 import type { Model, Tokens } from './model';
-import { byteTokens, noToken, vocabularyOf } from './vocabulary';
+import { byteTokens, vocabularyOf } from './vocabulary';
 
 /** Words repeat; that many are remembered. */
 const remembered = 2 ** 16;
@@ -28,24 +28,14 @@ export function bpe(fields: Fields): Model {
     return merged(symbols(text), merges);
   }
 
-  /** Of the characters that stand for bytes, the places in the text. */
-  function tokenizeBytes(text: string): Tokens {
-    const bytes = toByteText(text);
-    const { ids, starts, ends } = tokenizeWord(bytes.text);
-    return {
-      ids,
-      starts: starts.map((start) => bytes.starts[start]),
-      ends: ends.map((end) => bytes.ends[end - 1]),
-    };
-  }
-
+  const tokenize = alsoBytes(tokenizeWord);
   return {
     vocabulary,
     tokenize(text, inBytes) {
       const cache = known[inBytes ? 1 : 0];
       const found = cache.get(text);
       if (found) return found;
-      const tokens = inBytes ? tokenizeBytes(text) : tokenizeWord(text);
+      const tokens = tokenize(text, inBytes);
       if (text.length <= longestRemembered) {
         if (cache.size >= remembered) cache.clear();
         cache.set(text, tokens);
@@ -102,6 +92,7 @@ function symbolizer(
       ends.push(end);
     };
     // An unknown character waits for its neighbours, which it may be one token with; bytes do not end the wait.
+    // Without a token for it, it is left out.
     let waiting: [number, number] | undefined;
     const flush = () => {
       if (waiting) add(unknown!, ...waiting);
@@ -121,8 +112,6 @@ function symbolizer(
       } else if (unknown !== undefined) {
         if (!fuse) flush();
         waiting = [waiting?.[0] ?? at, end];
-      } else {
-        noToken(character);
       }
       at = end;
     }

@@ -1,3 +1,4 @@
+import { alsoBytes } from '../byte-level';
 import { type Fields, refuse } from '../file';
 import { Trie } from '../trie';
 import type { Model, Tokens } from './model';
@@ -63,7 +64,7 @@ export function unigram(fields: Fields): Model {
 
   return {
     vocabulary,
-    tokenize(text): Tokens {
+    tokenize: alsoBytes((text): Tokens => {
       const [ids, starts, ends]: number[][] = [[], [], []];
       let from = 0;
       for (const end of split(text)) {
@@ -78,6 +79,6 @@ export function unigram(fields: Fields): Model {
         from = end;
       }
       return { ids, starts, ends };
-    },
+    }),
   };
 }

@@ -1,3 +1,4 @@
+import { alsoBytes } from '../byte-level';
 import type { Fields } from '../file';
 import type { Model, Tokens } from './model';
 import { noToken, vocabularyOf } from './vocabulary';
@@ -8,10 +9,10 @@ export function wordLevel(fields: Fields): Model {
   const unknown = vocabulary.get(fields.string('unk_token', '<unk>'));
   return {
     vocabulary,
-    tokenize(text) {
+    tokenize: alsoBytes((text) => {
       const id = vocabulary.get(text) ?? unknown ?? noToken(text);
       return { ids: [id], starts: [0], ends: [text.length] };
-    },
+    }),
   };
 }
 
@@ -32,7 +33,7 @@ export function wordPiece(fields: Fields): Model {
   });
   return {
     vocabulary,
-    tokenize(text) {
+    tokenize: alsoBytes((text) => {
       if ([...text].length > longest) return unknownWord(text);
       const [ids, starts, ends]: number[][] = [[], [], []];
       for (let from = 0; from < text.length; ) {
@@ -48,6 +49,6 @@ export function wordPiece(fields: Fields): Model {
         ends.push(from);
       }
       return { ids, starts, ends };
-    },
+    }),
   };
 }
