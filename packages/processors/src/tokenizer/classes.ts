@@ -87,14 +87,14 @@ function longestMatches(normalizer: unknown): unknown {
     : normalizer;
 }
 
-/** To Python, four control characters are blanks, and a sigma that ends a word is lowered to ς. */
+/** To Python, four control characters are blanks, and a sigma that ends a word is lowered to ς. To this class, ▁ is a blank. */
 function asPythonLowers(source: Aligned): Aligned {
   // İ is the only character whose lower case is longer.
   const lower = source.text.replaceAll('İ', 'I').toLowerCase();
   let text = '';
   for (let i = 0; i < source.text.length; i++) {
     const unit = source.text.charCodeAt(i);
-    if (unit >= 0x1c && unit <= 0x1f) text += ' ';
+    if ((unit >= 0x1c && unit <= 0x1f) || source.text[i] === '▁') text += ' ';
     else text += source.text[i] === 'Σ' ? lower[i] : source.text[i];
   }
   return { ...source, text };

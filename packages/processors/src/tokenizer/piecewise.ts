@@ -8,7 +8,7 @@ import { isObject, type JsonObject } from './file';
  */
 export function decodesPiecewise(decoder: unknown): boolean {
   let joined = false;
-  return steps(decoder).every((step) => {
+  return steps(decoder).every((step, i) => {
     const wasJoined = joined;
     joined ||= step.type === 'Fuse' || step.type === 'ByteLevel';
     switch (step.type) {
@@ -18,8 +18,10 @@ export function decodesPiecewise(decoder: unknown): boolean {
         return (step.stop ?? 0) === 0;
       case 'Replace':
         return isObject(step.pattern) && isShort(step.pattern.String, wasJoined);
-      case 'ByteFallback':
+      // Behind others it may see characters that are no bytes.
       case 'ByteLevel':
+        return i === 0;
+      case 'ByteFallback':
       case 'Metaspace':
       case 'WordPiece':
         return !wasJoined;

@@ -63,6 +63,17 @@ describe.each(names)('a stream of %s', (name) => {
   });
 });
 
+it('gives all at the end where a decoder looks at the whole text', () => {
+  const decoders = [{ type: 'Fuse' }, { type: 'Replace', pattern: { Regex: '[a-z]+$' }, content: '!' }];
+  const tokenizer = tokenizerFromJson({
+    model: { type: 'WordLevel', vocab: { ab: 0, 'c ': 1 } },
+    decoder: { type: 'Sequence', decoders },
+  });
+  const stream = tokenizer.stream!();
+  expect([0, 0, 1, 0].map((id) => stream.push(id))).toEqual(['', '', '', '']);
+  expect(stream.end()).toBe('ababc !');
+});
+
 it('gives text early, and takes no longer for later tokens', () => {
   const tokenizer = open('llama3');
   const ids = tokenizer.encode('The quick brown fox. '.repeat(200));

@@ -33,6 +33,16 @@ describe('a tokenizer', () => {
     expect(tokenizer.decode(tokenizer.encode('a\ud83cb'))).toBe('a\ufffdb');
   });
 
+  it('of SigLIP reads ▁ as a blank', () => {
+    const tokenizer = open('siglip-spm');
+    expect(tokenizer.encode('</s>▁quick')).toEqual(tokenizer.encode('</s> quick'));
+  });
+
+  it('of BPE leaves out what it has no token for', () => {
+    const model = { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: [['a', 'b']] };
+    expect([...tokenizerFromJson({ model }).encode('a🎉bba')]).toEqual([2, 1, 0]);
+  });
+
   it('takes special tokens that only the configuration names', () => {
     const file = caseJson<JsonObject>('tokenizer-gpt2/base/tokenizer.json');
     const tokenizer = tokenizerFromJson(file, {

@@ -3,6 +3,7 @@ import { type Changed, writeChanged } from './changed';
 
 export type UnicodeForm = 'NFC' | 'NFD' | 'NFKC' | 'NFKD';
 
+/** Also what becomes one: half-width ﾞ becomes a mark on the character before it. */
 const isMark = /^\p{M}/u;
 
 /**
@@ -28,7 +29,7 @@ function* segments(text: string): Generator<[number, number]> {
   let at = 0;
   let last = '';
   for (const character of text) {
-    if (at > 0 && !isMark.test(character) && !joins(last, character)) {
+    if (at > 0 && !isMark.test(character.normalize('NFKD')) && !joins(last, character)) {
       yield [from, at];
       from = at;
     }

@@ -7,7 +7,7 @@ import struct
 from tokenizers import Tokenizer
 
 TEXTS = ['The quick-brown fox, naïve 12345!', ' Über 漢字x\tÉCOLE ', "don't (stop)...  now??", 'a', '', '🎉 é\u0301 ½ Σ ΟΔΟΣ x_y',
-         'unaffable unknownword', 'a . b , c !', 'İstanbul ﬁn', 'aaaa bb  cc', 'ab\u00adc\u200bd\ufeffe\x00f\x85g']
+         'unaffable unknownword', 'a . b , c !', 'İstanbul ﬁn', 'aaaa bb  cc', 'ab\u00adc\u200bd\ufeffe\x00f\x85g', 'ｶﾞx \U00020000 \u0378é\ua673́ﾞ']
 words = sorted({w for t in TEXTS for w in t.split()})
 characters = sorted({c for t in TEXTS for c in t} | set('abcdefghijklmnopqrstuvwxyz'))
 
@@ -96,6 +96,7 @@ CASES |= {
     'nmt': dict(model=wordpiece, normalizer=dict(type='Nmt'), pre_tokenizer=dict(type='FixedLength', length=4)),
     'empty-matches': dict(model=level, normalizer=dict(type='Replace', pattern=dict(Regex='a*'), content='x'), pre_tokenizer=split('MergedWithNext', pattern=dict(Regex='o*'))),
     'removed': dict(model=level, normalizer=dict(type='Precompiled', precompiled_charsmap=charsmap({ord('T'): '', ord(' '): 'two', ord('q'): '', ord('a'): ''})), pre_tokenizer=dict(type='FixedLength', length=1)),
+    'half-width': dict(model=level, normalizer=dict(type='NFKC'), pre_tokenizer=dict(type='FixedLength', length=1)),
     'spaced': dict(model=unigram, decoder=dict(type='Metaspace', replacement='a', prepend_scheme='always', split=True)),
 }
 for behavior in ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous']:
