@@ -86,6 +86,11 @@ export class Comparison {
     this.remember({ tensor: name, error: same ? 0 : Number.POSITIVE_INFINITY, tolerance: 0 });
   }
 
+  /** An output of ours that the reference does not have. */
+  giveUnexpected(name: string): void {
+    this.failures.push(`${name}: the case has no such array`);
+  }
+
   /** Compares those outputs that the case names; the others are disposed. */
   async giveAll(outputs: Readonly<Record<string, Comparable>>): Promise<void> {
     for (const [name, actual] of Object.entries(outputs)) {

@@ -5,7 +5,6 @@ import { prepended } from './normalizers';
 
 /** What a class of transformers does that its `tokenizer.json` does not say. */
 export interface ClassRules {
-  readonly modelInputNames?: readonly string[];
   /** The file as the class would have it. */
   file?(file: JsonObject): JsonObject;
   /** A piece of text before it is normalised. */
@@ -26,12 +25,9 @@ export function classRules({ tokenizer_class: name }: JsonObject): ClassRules {
   return Object.hasOwn(classes, plain) ? classes[plain] : {};
 }
 
-const withoutTypes = ['input_ids', 'attention_mask'];
-
 const classes: Record<string, ClassRules> = {
   /** The end of a word becomes a blank. */
   CLIPTokenizer: {
-    modelInputNames: withoutTypes,
     text: (decoded) => stripPython(decoded.replaceAll('</w>', ' ')),
   },
 
@@ -40,7 +36,6 @@ const classes: Record<string, ClassRules> = {
    * decoding begins anew behind each special token. Control tokens of the vocabulary are written as nothing.
    */
   SiglipTokenizer: {
-    modelInputNames: withoutTypes,
     endsOnce: true,
     file: (file) => ({
       ...file,

@@ -18,10 +18,11 @@ const file = 'tokenizer_config.json';
 /** Saved where there is no limit: 10³⁰. */
 const noLimit = 1e20;
 
-const usualInputs = ['input_ids', 'token_type_ids', 'attention_mask'];
+/** Of all classes, since transformers 5. */
+const usualInputs = ['input_ids', 'attention_mask'];
 
 /** @throws TokenizerError for a value of another kind. */
-export function readConfig(json: JsonObject, inputNames: readonly string[] = usualInputs): TokenizerConfig {
+export function readConfig(json: JsonObject): TokenizerConfig {
   const { extra_special_tokens: extra, additional_special_tokens: additional } = json;
   const named = [...Object.entries(json), ...(isObject(extra) ? Object.entries(extra) : [])];
   const specialTokens: Record<string, string> = {};
@@ -37,7 +38,7 @@ export function readConfig(json: JsonObject, inputNames: readonly string[] = usu
     modelMaxLength: lengthOf(json.model_max_length),
     paddingSide: sideOf('padding_side', json),
     truncationSide: sideOf('truncation_side', json),
-    modelInputNames: namesOf(json.model_input_names) ?? inputNames,
+    modelInputNames: namesOf(json.model_input_names),
     cleanUp: json.clean_up_tokenization_spaces === true,
   };
 }
@@ -60,8 +61,8 @@ function sideOf(key: 'padding_side' | 'truncation_side', json: JsonObject): 'lef
   return side === 'left' || side === 'right' ? side : refuse(`${file}.${key}`, "'left' or 'right'", side);
 }
 
-function namesOf(names: unknown): readonly string[] | undefined {
-  if (names == null) return undefined;
+function namesOf(names: unknown): readonly string[] {
+  if (names == null) return usualInputs;
   if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
   return refuse(`${file}.model_input_names`, 'a list of names', names);
 }

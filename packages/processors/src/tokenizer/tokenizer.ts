@@ -40,7 +40,7 @@ export function tokenizerFromJson(
   const file = parseObject('tokenizer.json', json);
   const configFile = parseObject('tokenizer_config.json', config);
   const rules = classRules(configFile);
-  const settings = readConfig(configFile, rules.modelInputNames);
+  const settings = readConfig(configFile);
   const pipeline = new Pipeline(file, settings.special, rules);
   const { specialTokens, modelMaxLength, paddingSide, truncationSide, modelInputNames } = settings;
   return {

@@ -112,7 +112,10 @@ function optionsOf({ kwargs, template_kwargs }: Call): ProcessorOptions {
   };
 }
 
-/** Every array that the case names; one that it holds in pieces is not known here, and so is missed. */
+/**
+ * Every array, and none that the case does not name: but for labels, which transformers leaves to whoever trains. One that
+ * it holds in pieces is not known here, and so is missed.
+ */
 async function compare(
   arrays: ProcessorArrays,
   prefix: string,
@@ -121,8 +124,9 @@ async function compare(
 ): Promise<void> {
   for (const [key, array] of Object.entries(arrays)) {
     const name = prefix + key;
-    if (!comparison.wants(name)) continue;
-    await comparison.give(name, step > 1 && key.startsWith('pixel') ? thinOut(array, step) : array);
+    if (comparison.wants(name))
+      await comparison.give(name, step > 1 && key.startsWith('pixel') ? thinOut(array, step) : array);
+    else if (key !== 'labels') comparison.giveUnexpected(name);
   }
 }
 

@@ -90,5 +90,6 @@ async function compareBatch(
 ): Promise<void> {
   for (const [key, array] of Object.entries(arrays)) {
     if (comparison.wants(prefix + key)) await comparison.give(prefix + key, array);
+    else comparison.giveUnexpected(prefix + key);
   }
 }
