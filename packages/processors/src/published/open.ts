@@ -3,6 +3,7 @@ import { chatTemplateFromFiles } from '../chat/files';
 import type { JinjaTemplate } from '../chat/template';
 import type { Json } from '../hugging-face/fields';
 import { preprocessingFromHuggingFace } from '../hugging-face/preprocessing';
+import { isObject } from '../tokenizer/file';
 import { type JsonTokenizer, tokenizerFromJson } from '../tokenizer/tokenizer';
 import { aria } from './families/aria';
 import { contrastive } from './families/contrastive';
@@ -58,11 +59,12 @@ export async function processorFromHuggingFace(files: ProcessorFiles): Promise<H
   const tokenizerConfig = (await files.json('tokenizer_config.json')) ?? {};
   const name = classOf(processor, preprocessor, tokenizerConfig) ?? (await classByModel(files));
   // The configuration of a nested image processor stands for a file of its own.
-  const image = { ...preprocessor, ...asObject(processor.image_processor) };
+  const image = { ...preprocessor, ...objectIn(processor, 'image_processor') };
   const overrides = imageDefaults[name];
   const preprocessing = (options: Json = {}) =>
     preprocessingFromHuggingFace({ ...processor, image_processor: { ...image, ...overrides, ...options } });
-  const video = asObject(processor.video_processor) ?? (await files.json('video_preprocessor_config.json'));
+  const video =
+    objectIn(processor, 'video_processor') ?? (await files.json('video_preprocessor_config.json'));
   const tokenizer = await openTokenizer(files, name, tokenizerConfig);
   const make = families[name];
   const familyOf = (options?: Json) => {
@@ -127,9 +129,6 @@ async function openTokenizer(files: ProcessorFiles, name: string, config: Json):
   });
 }
 
-const asObject = (value: unknown): Json | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
-
 /** The chat template, if any file has one. */
 async function templateOf(
   files: ProcessorFiles,
@@ -143,4 +142,10 @@ async function templateOf(
   return found
     ? chatTemplateFromFiles({ processorConfig, chatTemplateJson, jinja, tokenizerConfig })
     : undefined;
+}
+
+/** A configuration within another one. */
+function objectIn(config: Json, key: string): Json | undefined {
+  const value = config[key];
+  return isObject(value) ? value : undefined;
 }

@@ -2,6 +2,7 @@ import { TokenizerError } from '@mmllm/core';
 import type { HostArray } from '../host-array';
 import type { TokenizerConfig } from './config';
 import { type Encoding, encodingOf } from './encoding';
+import { padRows } from './pad-rows';
 import type { Pipeline } from './pipeline';
 import type { Sequence } from './post-processors';
 
@@ -59,14 +60,8 @@ export function batchOf(
   });
   const length = paddedLength(config, encodings, options);
   const side = options.paddingSide ?? config.paddingSide;
-  const rows = (values: (encoding: Encoding) => ArrayLike<number>, filler: number): HostArray<Int32Array> => {
-    const data = new Int32Array(encodings.length * length).fill(filler);
-    encodings.forEach((encoding, b) => {
-      const row = values(encoding);
-      data.set(row, b * length + (side === 'left' ? length - row.length : 0));
-    });
-    return { data, shape: [encodings.length, length] };
-  };
+  const rows = (values: (encoding: Encoding) => ArrayLike<number>, filler: number) =>
+    padRows(encodings.map(values), length, filler, side);
   const mask = options.returnAttentionMask ?? config.modelInputNames.includes('attention_mask');
   const types = options.returnTokenTypeIds ?? config.modelInputNames.includes('token_type_ids');
   const isRagged = encodings.some(({ ids }) => ids.length < length);

@@ -1,5 +1,5 @@
 import { byteOfCharacter } from './byte-characters';
-import { type Fields, refuse } from './file';
+import { type Fields, makerOf, refuse } from './file';
 import { type CompileRegex, patternOf } from './patterns';
 
 /** Tokens to pieces of text, which are joined at the end. */
@@ -13,11 +13,7 @@ export type Decoder = (tokens: readonly string[]) => readonly string[];
  * @throws TokenizerError for a kind that is not known.
  */
 export function decoderOf(fields: Fields, compile: CompileRegex): Decoder {
-  const type = fields.string('type');
-  const make = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
-  return make
-    ? make(fields, compile)
-    : refuse(`${fields.component}.type`, Object.keys(kinds).join(', '), type);
+  return makerOf(fields, kinds)(fields, compile);
 }
 
 const kinds: Record<string, (fields: Fields, compile: CompileRegex) => Decoder> = {

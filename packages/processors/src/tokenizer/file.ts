@@ -107,3 +107,10 @@ export class Fields {
     return is(value) ? value : refuse(`${this.component}.${key}`, expected, value);
   }
 }
+
+/** What makes a part, by its `type`. @throws TokenizerError for a kind that is not known. */
+export function makerOf<Make>(fields: Fields, kinds: Readonly<Record<string, Make>>): Make {
+  const type = fields.string('type');
+  if (Object.hasOwn(kinds, type)) return kinds[type];
+  return refuse(`${fields.component}.type`, Object.keys(kinds).join(', '), type);
+}

@@ -1,6 +1,6 @@
 import { type Aligned, AlignedBuilder, part } from './aligned';
 import { inBytes } from './byte-level';
-import { type Fields, refuse } from './file';
+import { type Fields, makerOf } from './file';
 import { type CompileRegex, matchesOf, patternOf } from './patterns';
 import { precompiled } from './precompiled';
 import { normalForm, type UnicodeForm } from './unicode-forms';
@@ -17,11 +17,7 @@ type Make = (fields: Fields, compile: CompileRegex) => Normalizer;
  * @throws TokenizerError for a kind that is not known.
  */
 export function normalizerOf(fields: Fields, compile: CompileRegex): Normalizer {
-  const type = fields.string('type');
-  const make = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
-  return make
-    ? make(fields, compile)
-    : refuse(`${fields.component}.type`, Object.keys(kinds).join(', '), type);
+  return makerOf(fields, kinds)(fields, compile);
 }
 
 const form =

@@ -1,5 +1,5 @@
 import { byteCharacters } from './byte-characters';
-import { Fields, isObject, refuse } from './file';
+import { Fields, isObject, makerOf, refuse } from './file';
 import { idOf } from './models/vocabulary';
 
 /** Ids on their way to an encoding; lists of one length, but for `offsets`, which has two for each. */
@@ -33,11 +33,7 @@ export interface PostProcessor {
  * @throws TokenizerError for a kind that is not known.
  */
 export function postProcessorOf(fields: Fields, tokenOf: TokenOf): PostProcessor {
-  const type = fields.string('type');
-  const make = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
-  return make
-    ? make(fields, tokenOf)
-    : refuse(`${fields.component}.type`, Object.keys(kinds).join(', '), type);
+  return makerOf(fields, kinds)(fields, tokenOf);
 }
 
 const kinds: Record<string, (fields: Fields, tokenOf: TokenOf) => PostProcessor> = {

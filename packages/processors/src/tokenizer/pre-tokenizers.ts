@@ -1,6 +1,6 @@
 import { type Aligned, AlignedBuilder, part } from './aligned';
 import { inBytes } from './byte-level';
-import { type Fields, refuse } from './file';
+import { type Fields, makerOf, refuse } from './file';
 import { prepended } from './normalizers';
 import { type CompileRegex, type FindMatches, matchesOf, patternOf } from './patterns';
 
@@ -22,11 +22,7 @@ type Make = (fields: Fields, compile: CompileRegex) => PreTokenizer;
  * @throws TokenizerError for a kind that is not known.
  */
 export function preTokenizerOf(fields: Fields, compile: CompileRegex): PreTokenizer {
-  const type = fields.string('type');
-  const make = Object.hasOwn(kinds, type) ? kinds[type] : undefined;
-  return make
-    ? make(fields, compile)
-    : refuse(`${fields.component}.type`, Object.keys(kinds).join(', '), type);
+  return makerOf(fields, kinds)(fields, compile);
 }
 
 const kinds: Record<string, Make> = {

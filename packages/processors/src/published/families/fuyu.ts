@@ -1,9 +1,9 @@
 import type { TokenBatch } from '../../tokenizer/batch';
+import { padRows } from '../../tokenizer/pad-rows';
 import type { JsonTokenizer } from '../../tokenizer/tokenizer';
 import { packed } from '../arrange';
 import { insertion } from '../edits';
 import type { MakeFamily } from '../family';
-import { padRows } from '../pad-rows';
 
 const imageToken = '|SPEAKER|';
 const newline = '|NEWLINE|';
@@ -49,5 +49,15 @@ function inTwoParts(tokenizer: JsonTokenizer, texts: readonly string[]): TokenBa
     return Int32Array.of(...pictures, ...tokenizer.encoding(text.slice(end), options).ids);
   });
   // The pad token has id 0, whatever the files say.
-  return { ...padRows(rows, 0, 'left'), encodings: [] };
+  const length = Math.max(...rows.map((row) => row.length));
+  return {
+    input_ids: padRows(rows, length, 0, 'left'),
+    attention_mask: padRows(
+      rows.map((row) => row.map(() => 1)),
+      length,
+      0,
+      'left',
+    ),
+    encodings: [],
+  };
 }
