@@ -1,7 +1,7 @@
-import { PlaceholderCountError, TokenizerError } from '@mmllm/core';
+import { type ImageSource, PlaceholderCountError, TokenizerError } from '@mmllm/core';
 import type { HostArray } from '../host-array';
 import { decodePictures } from '../pictures/decode';
-import { prepareOnHost } from '../prepare/prepare';
+import { type DescribedPreprocessing, prepareOnHost } from '../prepare/prepare';
 import type { BatchOptions, TokenBatch } from '../tokenizer/batch';
 import type { ProcessorArrays } from './arrays';
 import { type Edit, type EditedText, edited, placesOf } from './edits';
@@ -24,7 +24,7 @@ export async function processCall(
   input: ProcessorInput,
   options: ProcessorOptions,
 ): Promise<Processed> {
-  const { family } = parts.familyOf(options.imageOptions);
+  const { family, preprocessing } = parts.familyOf(options.imageOptions);
   const call = layoutOf(parts, input, options);
   const { texts, spans } = call;
   const perSample = call.images.length > 0 ? numbersOfImages(parts, family, call) : undefined;
@@ -34,7 +34,7 @@ export async function processCall(
     options.addSpecialTokens ?? !(spans && bos !== undefined && texts?.[0].startsWith(bos));
   const laidOut = texts && layOut(parts, family, texts, { options, perSample, addSpecialTokens });
 
-  const images = perSample && (await prepareFor(parts, call.images, perSample, options));
+  const images = perSample && (await prepareFor(preprocessing, call.images, perSample, options.signal));
   const videos = await prepareVideos(parts, call.videos, options);
   const arrays: ProcessorArrays = { ...(images && family.images(images)), ...videos.arrays };
   if (!laidOut) return { arrays };
@@ -61,12 +61,11 @@ export async function processCall(
 }
 
 async function prepareFor(
-  parts: ProcessorParts,
-  sources: Parameters<typeof decodePictures>[0],
+  preprocessing: DescribedPreprocessing,
+  sources: readonly ImageSource[],
   perSample: readonly number[],
-  { imageOptions, signal }: ProcessorOptions,
+  signal?: AbortSignal,
 ): Promise<FamilyImages> {
-  const { preprocessing } = parts.familyOf(imageOptions);
   const alpha = 'alpha' in preprocessing ? preprocessing.alpha : undefined;
   const pictures = await decodePictures(sources, { alpha, signal });
   signal?.throwIfAborted();
