@@ -1,0 +1,1 @@
+export const mm15Names = { rules: [] };
