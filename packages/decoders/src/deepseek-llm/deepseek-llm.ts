@@ -1,7 +1,7 @@
 import type { Decoder } from '@mmllm/core';
-import type { DecoderCheckpoint } from '../shared/config';
 import { type LlamaConfig, llama } from '../llama';
 import { buildLlama } from '../llama/build';
+import type { DecoderCheckpoint } from '../shared/config';
 
 /** What `llama` takes. */
 export type DeepseekLlmConfig = LlamaConfig;

@@ -224,8 +224,8 @@ describe('llama.checkpoint.names', () => {
   it('has a name for every parameter, with biases', () => {
     const decoder = llama({ ...tiny, attentionBias: true, mlpBias: true });
     for (const [path] of decoder.namedParameters())
-      expect(toTheirs(llama.checkpoint.names(), path)?.key).toBeDefined();
-    expect(toTheirs(llama.checkpoint.names(), 'layers.12.selfAttention.outProj.bias')?.key).toBe(
+      expect(toTheirs(llama.checkpoint.names(), path)[0]?.key).toBeDefined();
+    expect(toTheirs(llama.checkpoint.names(), 'layers.12.selfAttention.outProj.bias')[0]?.key).toBe(
       'model.layers.12.self_attn.o_proj.bias',
     );
   });

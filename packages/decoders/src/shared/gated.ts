@@ -1,6 +1,6 @@
 import { normal } from '@mmllm/core';
 import { type Activation, GatedMlp, gatedMlpSize, RmsNorm } from '@mmllm/nn';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { DecoderPlan } from './build';
 import { activation, type FilledConfig, hiddenAct, positive } from './config';
 
