@@ -1,4 +1,4 @@
-import { sizeOfRow } from './layout';
+import { sameShape, sizeOfRow } from './layout';
 
 /** A part of a file tensor, cut before the layout applies. Without any of these it is the whole; at most one may be given. */
 export interface FilePart {
@@ -39,6 +39,15 @@ export function partShape(shape: readonly number[], part: FilePart): readonly nu
 }
 
 const within = ([start, end]: Range, size: number): number => Math.max(Math.min(end, size) - start, 0);
+
+/** Whether values of shape `piece` are as many rows or columns as the part says, and as wide as the rest of the tensor. */
+export function fitsPart(piece: readonly number[], shape: readonly number[], part: FilePart): boolean {
+  const axis = part.columns ? piece.length - 1 : 0;
+  const own = piece[axis] ?? 0;
+  const range = part.columns ?? part.rows;
+  const count = range ? own === range[1] - range[0] : own % (part.blocks?.size ?? 1) === 0;
+  return count && (!isPart(part) || sameShape(piece.with(axis, 0), shape.with(axis, 0)));
+}
 
 /** The columns of the part, of whole rows of a tensor of `shape`. May be `values` itself. */
 export function pickColumns<T extends Float32Array | Uint16Array>(

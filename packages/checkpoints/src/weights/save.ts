@@ -1,9 +1,9 @@
 import type { Module, Parameter } from '@mmllm/core';
 import type { LazyTensor } from '../safetensors/encode';
-import { sameShape, shapeToTheirs, valuesToTheirs } from './layout';
+import { shapeToTheirs, valuesToTheirs } from './layout';
 import { type NameMap, type NameRule, toTheirs } from './name-map';
 import { findGapOfOurs, ourPartShape, ourPartValues } from './our-part';
-import { findGap, partShape, placePart } from './parts';
+import { findGap, fitsPart, placePart } from './parts';
 import { Problems } from './problems';
 
 /** A parameter, or a part of it, as a file tensor or a part of one. */
@@ -40,10 +40,10 @@ export function saveWeights(module: Module, map: NameMap): [key: string, tensor:
   }
   const saved = [...tensors].map(([key, pieces]): [string, LazyTensor] => {
     const shape = wholeShape(pieces);
-    const gap = findGap(shape, pieces);
-    const odd = pieces.filter((piece) => !sameShape(partShape(shape, piece.rule), piece.shape));
+    const odd = pieces.filter((piece) => !fitsPart(piece.shape, shape, piece.rule));
+    for (const { path, parameter } of odd) misfit(path, parameter, key);
+    const gap = odd.length === 0 && findGap(shape, pieces);
     if (gap) problems.add('badly shared', `${key}: ${gap}`);
-    else for (const { path, parameter } of odd) misfit(path, parameter, key);
     return [key, joinPieces(shape, pieces)];
   });
   problems.throwIfAny('name map', 'a key of its own for every parameter');
