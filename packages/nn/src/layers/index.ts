@@ -5,5 +5,4 @@ export * from './linear';
 export * from './mlp';
 export * from './moe-mlp';
 export * from './norm';
-export * from './routing-losses';
 export * from './transformer-block';

@@ -1,8 +1,7 @@
 import { type Initializer, Module } from '@mmllm/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Activation, gated } from '../ops';
+import { type Activation, gated, type RoutingObserver } from '../ops';
 import { Linear } from './linear';
-import type { RoutingObserver } from './routing-losses';
 
 export interface MlpOptions {
   hiddenSize: number;

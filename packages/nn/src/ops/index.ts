@@ -31,6 +31,7 @@ export {
   ropeTables,
 } from './rope-tables';
 export { combineRows, dispatchRows, type Routing, type RoutingOptions, routeTopK } from './routing';
+export { type RoutingLosses, type RoutingObserver, routingLosses } from './routing-losses';
 export { selectRows } from './select-rows';
 export { sigmoidPairLoss } from './sigmoid-pair-loss';
 export { softCrossEntropy } from './soft-cross-entropy';

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { logSumExp, selectRows } from '../ops';
+import { logSumExp } from './log-sum-exp';
+import { selectRows } from './select-rows';
+import { topKMask } from './top-k-mask';
 
 /** What keeps a mixture of experts in shape while it is trained. A type alias, which `tf.tidy` accepts as a result. */
 export type RoutingLosses = {
@@ -30,8 +32,7 @@ export function routingLosses(logits: tf.Tensor2D, rows?: Int32Array): RoutingLo
   return tf.tidy(() => {
     const counted = rows ? (selectRows(logits, rows) as tf.Tensor2D) : logits;
     const numExperts = counted.shape[1];
-    const first = tf.oneHot(tf.argMax(counted, 1), numExperts);
-    const share = tf.mean(tf.cast(first, 'float32'), 0);
+    const share = tf.mean(topKMask(counted, 1), 0);
     const probability = tf.mean(tf.softmax(counted), 0);
     return {
       balance: tf.mul<tf.Scalar>(tf.sum(tf.mul(share, probability)), numExperts),
