@@ -1,7 +1,7 @@
 import { ConfigError } from '@mmllm/core';
-import { sumOfSquares } from '@mmllm/nn';
+import { added, sumOfSquares } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { added, lossAndGradients } from './backward';
+import { lossAndGradients } from './backward';
 import type { TrainingBatch } from './objective';
 import type { TrainedParameter } from './policy';
 import { check } from './stage';
