@@ -9,14 +9,18 @@ import type { DecoderLayer } from './decoder';
 export function recomputedLayer(layer: DecoderLayer, x: tf.Tensor3D, options: BlockOptions): tf.Tensor3D {
   // A cache takes over keys and values, which can only be done once.
   if (options.cache) return layer.forward(x, options);
-  const { routing } = options;
-  const run = (input: tf.Tensor): tf.Tensor[] => {
+  const { routing, rotary } = options;
+  const run = (input: tf.Tensor, ...[cos, sin]: tf.Tensor[]): tf.Tensor[] => {
     const said: RoutingLosses[] = [];
-    const observer = routing && { rows: routing.rows, add: (losses: RoutingLosses) => said.push(losses) };
-    const output = layer.forward(input as tf.Tensor3D, { ...options, routing: observer });
+    const output = layer.forward(input as tf.Tensor3D, {
+      ...options,
+      rotary: rotary && { ...rotary, cos: cos as tf.Tensor3D, sin: sin as tf.Tensor3D },
+      routing: routing && { rows: routing.rows, add: (losses) => said.push(losses) },
+    });
     return [output, ...said.flatMap(({ balance, z }) => [balance, z])];
   };
-  const [output, ...losses] = recompute(run, x, variablesOf(layer));
+  const kept = rotary ? [x, rotary.cos, rotary.sin] : [x];
+  const [output, ...losses] = recompute(run, kept, variablesOf(layer));
   for (let i = 0; i < losses.length; i += 2) {
     routing?.add({ balance: losses[i] as tf.Scalar, z: losses[i + 1] as tf.Scalar });
   }

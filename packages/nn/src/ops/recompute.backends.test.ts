@@ -39,7 +39,7 @@ function lossOf(weights: readonly Weights[], x: tf.Tensor, checkpointing: boolea
     let state = x;
     const losses = weights.map((own) => {
       const run = (input: tf.Tensor) => layer(input, own);
-      const [output, loss] = checkpointing ? recompute(run, state, Object.values(own)) : run(state);
+      const [output, loss] = checkpointing ? recompute(run, [state], Object.values(own)) : run(state);
       state = output;
       return loss;
     });
@@ -111,7 +111,7 @@ describeBackends('recompute', () => {
           runs[i]++;
           return layer(input, own).slice(0, 1);
         };
-        [state] = recompute(run, state, Object.values(own));
+        [state] = recompute(run, [state], Object.values(own));
       });
       return [tf.sum(state)];
     };
@@ -131,7 +131,7 @@ describeBackends('recompute', () => {
         const loss = (input: tf.Tensor) => {
           const run = (state: tf.Tensor) => layer(state, weights[0]).slice(0, 1);
           const { unused: _, ...used } = weights[0];
-          return tf.sum(on ? recompute(run, input, Object.values(used))[0] : run(input)[0]);
+          return tf.sum(on ? recompute(run, [input], Object.values(used))[0] : run(input)[0]);
         };
         return tf.grad(loss)(x);
       });
@@ -146,7 +146,7 @@ describeBackends('recompute', () => {
     const held = holdWeight({ values, shape: [WIDTH, WIDTH], inputAxis: 0 }, 'q8');
     const x = random([4, WIDTH], 9);
     const run = (input: tf.Tensor) => [tf.tidy(() => tf.square(linear(input, held)))];
-    const [plain, saving] = [run, (input: tf.Tensor) => recompute(run, input, [])].map((piece) =>
+    const [plain, saving] = [run, (input: tf.Tensor) => recompute(run, [input], [])].map((piece) =>
       valuesAndGradients(
         () => [tf.tidy(() => tf.sum(piece(x)[0]))],
         [x],
@@ -171,7 +171,7 @@ describeBackends('recompute', () => {
         };
         const step = () =>
           valuesAndGradients(
-            () => [tf.sum(recompute(run, x, [])[0])],
+            () => [tf.sum(recompute(run, [x], [])[0])],
             [x],
             () => [tf.ones([])],
           );
