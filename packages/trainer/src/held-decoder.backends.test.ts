@@ -3,6 +3,7 @@ import { holdWeights } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { describeBackends } from '../../../tools/testing/backends';
+import { frozen, train, trained } from '.';
 import { compose, questions } from './testing/composed';
 import { stepOf } from './testing/gradients';
 
@@ -36,4 +37,17 @@ describeBackends('training a projector on a held decoder', (backend) => {
       model.dispose();
     },
   );
+
+  it('names the weight that is no number, past the held ones', { timeout: 120_000 }, async () => {
+    const model = await compose();
+    await holdWeights(model.decoder, 'q8');
+    model.parameter('decoder.norm.weight').assign(new Float32Array(16).fill(Number.NaN));
+    const policy = [
+      ['projector', trained()],
+      ['**', frozen],
+    ] as const;
+    const run = train(model, { stages: [{ name: 'align', policy, data: samples, steps: 1 }] });
+    await expect(run).rejects.toThrow('beginning in decoder.norm.weight');
+    model.dispose();
+  });
 });
