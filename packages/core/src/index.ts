@@ -19,7 +19,7 @@ export { largestImage } from './largest-image';
 export { type ModelParts, MultimodalModel } from './model';
 export { type InitializeOptions, Module } from './module';
 export { Parameter, type ParameterOptions } from './parameter';
-export { nextPositions, sequentialPositions } from './positions';
+export { nextPositions, packedPositions, sequentialPositions, textOrder } from './positions';
 export { permutation, type Random, random } from './random';
 export { type WeightPiece, widen } from './weights/piece';
 export { type TurnedPlace, turnRows } from './weights/turn';

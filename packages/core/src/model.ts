@@ -19,7 +19,7 @@ import { describeModel } from './describe';
 import { ConfigError, ShapeError } from './errors';
 import { type Answer, type GenerationStream, generateAnswers, streamAnswer } from './generation';
 import { Module } from './module';
-import { sequentialPositions } from './positions';
+import { textOrder } from './positions';
 
 /** The built parts of a model. A model without the three vision parts is text only. */
 export interface ModelParts {
@@ -157,7 +157,7 @@ function required(images: ImageBatch | undefined): ImageBatch {
 }
 
 function textOnly(inputs: ModelInputs, embed: Decoder['embed']): DecoderInputs {
-  const { ids, start, end, prefix, images } = inputs;
+  const { ids, images } = inputs;
   if (images) {
     throw new ShapeError({
       component: 'model',
@@ -165,6 +165,5 @@ function textOnly(inputs: ModelInputs, embed: Decoder['embed']): DecoderInputs {
       actual: `${images.images.length} pictures`,
     });
   }
-  const rule = { causal: true, start, end, prefix };
-  return { embeddings: embed(ids), positions: sequentialPositions(ids.shape, start), rule };
+  return { embeddings: embed(ids), ...textOrder(inputs) };
 }

@@ -1,4 +1,11 @@
-import { type ImageFeatures, type ImageTokens, ShapeError, type ViewTokens } from '@mmllm/core';
+import {
+  ConfigError,
+  type FusionInputs,
+  type ImageFeatures,
+  type ImageTokens,
+  ShapeError,
+  type ViewTokens,
+} from '@mmllm/core';
 import { featureRows, type PlacedImage } from '@mmllm/fusion-unified';
 import { selectRows } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
@@ -6,6 +13,17 @@ import type { Sight } from './layer';
 
 /** Finite: a softmax over minus infinities alone is no number. */
 const HIDDEN = -1e9;
+
+/** @throws ConfigError for packed samples: a row's tokens would see the pictures of the samples before their own. */
+export function refusePacked(component: string, { blocks }: FusionInputs): void {
+  if (!blocks) return;
+  throw new ConfigError({
+    component,
+    expected: 'one sample with pictures to a row',
+    actual: 'packed samples',
+    hint: 'Leave out packing, or use the unified fusion.',
+  });
+}
 
 /** The pictures of a batch as keys: which feature rows each sample has, and which of them each token sees. */
 export class PictureKeys {

@@ -72,6 +72,11 @@ export interface ForwardOptions {
   readonly hiddenStates?: boolean;
   /** Also return what a mixture of experts adds to the loss of training. */
   readonly auxiliaryLosses?: boolean;
+  /**
+   * Keep only the input of each layer for the backward pass, which computes the rest of it again: the same bits for
+   * much less memory. Default false; without a gradient, or with a cache, it changes nothing.
+   */
+  readonly gradientCheckpointing?: boolean;
 }
 
 /** A term of the loss beside the cross-entropy: `coefficient · loss` is what training adds. */

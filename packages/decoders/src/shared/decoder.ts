@@ -25,6 +25,7 @@ import { AuxiliarySum, type LossCoefficients } from './auxiliary';
 import { generateTokens } from './generate';
 import { checkInputs, embedText, injectionTable } from './inputs';
 import { TensorCache } from './kv-cache';
+import { recomputedLayer } from './recomputed-layer';
 
 /** One layer of a decoder: float32[B, T, hiddenSize] to the same shape. */
 export interface DecoderLayer extends Module {
@@ -130,13 +131,14 @@ export class TransformerDecoder extends Module implements Decoder {
 
   #forward(inputs: DecoderInputs, options: ForwardOptions): DecoderOutput {
     const { cache: given, hiddenStates = false, auxiliaryLosses = false } = options;
+    const { gradientCheckpointing = false } = options;
     const cache = given && TensorCache.of(given, this, inputs.embeddings.shape[0]);
     checkInputs(this, inputs, cache);
     const offset = cache?.length ?? 0;
     const routing = auxiliaryLosses ? this.#auxiliary(inputs) : undefined;
     try {
       const { states, losses } = tf.tidy(() => {
-        const states = this.#states(inputs, hiddenStates, cache, routing);
+        const states = this.#states(inputs, hiddenStates, cache, routing, gradientCheckpointing);
         return { states, losses: routing?.sums() ?? [] };
       });
       cache?.advance(inputs.embeddings.shape[1]);
@@ -157,6 +159,7 @@ export class TransformerDecoder extends Module implements Decoder {
     all: boolean,
     cache: TensorCache | undefined,
     routing: AuxiliarySum | undefined,
+    checkpointing: boolean,
   ): tf.Tensor3D[] {
     const offset = cache?.length ?? 0;
     const rotary = ropeTables(positions, this.#parts.rotary);
@@ -166,7 +169,8 @@ export class TransformerDecoder extends Module implements Decoder {
     let x = embeddings;
     this.layers.forEach((layer, i) => {
       for (const injection of injections(i, 'before')) x = injection.apply(x, offset);
-      const run = () => layer.forward(x, { rule: ruleOf(i), rotary, cache: cache?.layer(i), routing });
+      const options = { rule: ruleOf(i), rotary, cache: cache?.layer(i), routing };
+      const run = () => (checkpointing ? recomputedLayer(layer, x, options) : layer.forward(x, options));
       // What a layer says of its routing outlives it.
       x = routing ? run() : tf.tidy(run);
       for (const injection of injections(i, 'after')) x = injection.apply(x, offset);

@@ -21,6 +21,7 @@ export { linear } from './linear';
 export type { LinearOptions } from './linear-epilogue';
 export { logSumExp } from './log-sum-exp';
 export { type MatmulOptions, matmul } from './matmul';
+export { recompute } from './recompute';
 export { rmsNorm } from './rms-norm';
 export { type RopeOptions, rope } from './rope';
 export {
@@ -36,4 +37,5 @@ export { selectRows } from './select-rows';
 export { sigmoidPairLoss } from './sigmoid-pair-loss';
 export { softCrossEntropy } from './soft-cross-entropy';
 export { sumOfSquares } from './sum-of-squares';
+export { added, type ValuesAndGradients, valuesAndGradients } from './tape';
 export { unembed } from './unembed';
