@@ -2,7 +2,7 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
-import { attentionGradKernel, attentionKernel } from './attention';
+import { attentionGradKernel, attentionKernel, packedAttentionKernel } from './attention';
 import { cacheAppendKernel } from './cache-append';
 import type { WasmKernel } from './call';
 import { groupedMatmulGradKernel, groupedMatmulKernel } from './grouped-matmul';
@@ -17,6 +17,7 @@ import {
   softCrossEntropyGradKernel,
   softCrossEntropyKernel,
 } from './pair-losses';
+import { quantizeRowsKernel } from './quantize-rows';
 import { rmsNormGainGradKernel, rmsNormGradKernel, rmsNormKernel } from './rms-norm';
 import { ropeKernel } from './rope';
 import { columnSumsKernel, embeddingGradKernel, embeddingKernel, selectRowsKernel } from './rows';
@@ -32,6 +33,8 @@ export const KERNELS: readonly WasmKernel[] = [
   groupedMatmulGradKernel,
   attentionKernel,
   attentionGradKernel,
+  packedAttentionKernel,
+  quantizeRowsKernel,
   cacheAppendKernel,
   activateKernel,
   activateGradKernel,

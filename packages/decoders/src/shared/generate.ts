@@ -50,7 +50,7 @@ export async function* generateTokens(
   const choose = tokenChooser(batch, rest);
   const progress = new Progress(batch, maxNewTokens, stopIds);
   // The last token is never fed back.
-  const cache = decoder.createCache(batch, length + maxNewTokens - 1);
+  const cache = decoder.createCache(batch, { capacity: length + maxNewTokens - 1 });
   // The last tensors of a step are B numbers; all others end with this scope.
   const advance = (step: () => DecoderInputs) =>
     read(tf.tidy(() => choose(lastLogits(decoder, step(), cache))));

@@ -21,6 +21,7 @@ export { linear } from './linear';
 export type { LinearOptions } from './linear-epilogue';
 export { logSumExp } from './log-sum-exp';
 export { type MatmulOptions, matmul } from './matmul';
+export { packedWidth, quantizeRows } from './quantize-rows';
 export { rmsNorm } from './rms-norm';
 export { type RopeOptions, rope } from './rope';
 export {
