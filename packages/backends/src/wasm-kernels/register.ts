@@ -4,6 +4,7 @@ import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from
 import { adamwKernel } from './adamw';
 import { attentionGradKernel, attentionKernel, packedAttentionKernel } from './attention';
 import { cacheAppendKernel } from './cache-append';
+import { cacheRowsKernel } from './cache-rows';
 import type { WasmKernel } from './call';
 import { groupedMatmulGradKernel, groupedMatmulKernel } from './grouped-matmul';
 import { heldKernels } from './held';
@@ -36,6 +37,7 @@ export const KERNELS: readonly WasmKernel[] = [
   packedAttentionKernel,
   quantizeRowsKernel,
   cacheAppendKernel,
+  cacheRowsKernel,
   activateKernel,
   activateGradKernel,
   gatedKernel,

@@ -9,7 +9,7 @@ import {
   ShapeError,
   sizeSchema,
 } from '@mmllm/core';
-import { cacheAppend, type KeyValues, type LayerCache, quantizeRows } from '@mmllm/nn';
+import { cacheAppend, cacheRows, type KeyValues, type LayerCache, quantizeRows } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
 import { rowsWithRoom } from './cache-growth';
@@ -130,7 +130,8 @@ export class TensorCache implements KeyValueCache {
     this.#checkRows(rows);
     const selected = new TensorCache(this.#owner, { ...this.#options, batch: rows.length });
     try {
-      this.#forEachTensor(rows, (x, index) => tf.gather(x, index), selected);
+      const all = { samples: rows, from: 0, count: this.#length };
+      this.#changeAll((x) => cacheRows(x, { ...all, rows: x.shape[1] }), selected);
     } catch (error) {
       selected.dispose();
       throw error;
@@ -148,10 +149,7 @@ export class TensorCache implements KeyValueCache {
     const from = this.#shared.firstDifference(rows, this.#length);
     const count = this.#length - from;
     if (count > 0) {
-      this.#forEachTensor(rows, (x, index) => {
-        const differing = tf.slice(x, [0, from, 0], [this.batch, count, x.shape[2]]);
-        return cacheAppend(x, tf.gather(differing, index), from);
-      });
+      this.#changeAll((x) => cacheAppend(x, cacheRows(x, { samples: rows, from, count }), from));
     }
     this.#shared = this.#shared.select(rows, this.#length);
   }
@@ -175,19 +173,12 @@ export class TensorCache implements KeyValueCache {
   }
 
   /** Puts what `change` makes of keys and values into `target`, one layer after the other. */
-  #forEachTensor(
-    rows: readonly number[],
-    change: (x: tf.Tensor3D, index: tf.Tensor1D) => tf.Tensor3D,
-    target: TensorCache = this,
-  ): void {
+  #changeAll(change: (x: tf.Tensor3D) => tf.Tensor3D, target: TensorCache = this): void {
     tf.tidy(() => {
-      const index = tf.tensor1d([...rows], 'int32');
       this.#layers.forEach((held, layer) => {
         if (!held) return;
-        target.#replace(
-          layer,
-          tf.tidy(() => ({ k: change(held.k, index), v: change(held.v, index) })),
-        );
+        const changed = tf.tidy(() => ({ k: change(held.k), v: change(held.v) }));
+        target.#replace(layer, changed);
       });
     });
   }
@@ -212,11 +203,8 @@ export class TensorCache implements KeyValueCache {
     if (held && held.shape[1] >= end) return held;
     const rows = this.#options.rows ?? rowsWithRoom(end, this.capacity);
     if (!held) return tf.zeros([batch, rows, width], next.dtype);
-    return tf.pad(held, [
-      [0, 0],
-      [0, rows - held.shape[1]],
-      [0, 0],
-    ]);
+    const samples = Array.from({ length: batch }, (_, sample) => sample);
+    return cacheRows(held, { samples, from: 0, count: this.#length, rows });
   }
 
   #replace(layer: number, next: KeyValues | undefined): void {

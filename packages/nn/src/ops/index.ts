@@ -4,6 +4,7 @@ export { type AdamWOptions, type AdamWTarget, adamwUpdate } from './adamw';
 export { type AttentionHeads, attention } from './attention';
 export { type AttentionMask, type AttentionSizes, attentionMask } from './attention-mask';
 export { cacheAppend } from './cache-append';
+export { type CacheRows, cacheRows } from './cache-rows';
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy';
 export {
   type BackwardContext,
