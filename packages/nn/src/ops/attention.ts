@@ -1,9 +1,9 @@
-import { type AttentionRule, BackendError, ConfigError, ShapeError } from '@mmllm/core';
+import { type AttentionRule, ConfigError, ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { type AttentionAttrs, type AttentionInputs, attend, attendGradients } from './attention-reference';
 import { shapeText } from './checks';
 import { defineKernel, defineOp } from './define-op';
-import { packedWidth } from './quantize-rows';
+import { checkUnpacked, packedWidth } from './quantize-rows';
 import { refuseGradient } from './refuse-gradient';
 
 export interface AttentionHeads {
@@ -45,12 +45,9 @@ const apply = defineOp<AttentionInputs, AttentionAttrs, 'q' | 'k' | 'v', tf.Tens
 /** Of keys and values that `quantizeRows` has packed. Only a backend that packs can read them. */
 const applyPacked = defineOp<AttentionInputs, AttentionAttrs, never, tf.Tensor3D>({
   name: 'mmllm/PackedAttention',
-  reference: () => {
-    throw new BackendError({
-      component: 'attention',
-      expected: 'keys and values that were packed on this backend',
-      actual: 'ones in the packing of another',
-    });
+  reference: (inputs, attrs) => {
+    checkUnpacked('attention', inputs.k);
+    return attend(inputs, attrs);
   },
   inputsToSave: [],
   backward: () => {

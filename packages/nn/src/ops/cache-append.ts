@@ -2,6 +2,7 @@ import { ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { shapeText } from './checks';
 import { defineOp } from './define-op';
+import { checkUnpacked } from './quantize-rows';
 import { refuseGradient } from './refuse-gradient';
 
 interface CacheAppendInputs {
@@ -12,6 +13,7 @@ interface CacheAppendInputs {
 const append = defineOp<CacheAppendInputs, { offset: number }, never, tf.Tensor3D>({
   name: 'mmllm/CacheAppend',
   reference: ({ cache, next }, { offset }) => {
+    checkUnpacked('cacheAppend', cache);
     const [batch, rows, width] = cache.shape;
     const end = offset + next.shape[1];
     const before = tf.slice(cache, [0, 0, 0], [batch, offset, width]);

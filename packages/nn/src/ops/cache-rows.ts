@@ -2,6 +2,7 @@ import { ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { shapeText } from './checks';
 import { defineOp } from './define-op';
+import { checkUnpacked } from './quantize-rows';
 import { refuseGradient } from './refuse-gradient';
 
 /** Which rows of a cache to take, and for how many to make room. */
@@ -19,6 +20,7 @@ export interface CacheRows {
 const take = defineOp<{ cache: tf.Tensor3D }, Required<CacheRows>, never, tf.Tensor3D>({
   name: 'mmllm/CacheRows',
   reference: ({ cache }, { samples, from, count, rows }) => {
+    checkUnpacked('cacheRows', cache);
     const [batch, , width] = cache.shape;
     const taken = tf.gather(
       tf.slice(cache, [0, from, 0], [batch, count, width]),
@@ -38,8 +40,7 @@ const take = defineOp<{ cache: tf.Tensor3D }, Required<CacheRows>, never, tf.Ten
  * A copy of some rows of some samples of a cache, with room of any content behind them: for a cache that grows, and for
  * beams. The caller owns the result. It has no gradient.
  *
- * tfjs's own `gather`, `slice` and `pad` would do for float32; on webgpu they read int32 as floats, so that packed
- * rows come out wrong.
+ * tfjs's own `gather`, `slice` and `pad` do for float32; on webgpu they read int32 as floats, and so spoil packed rows.
  *
  * @param cache float32[B, C, D], or int32
  * @returns [samples, rows, D] of the same type

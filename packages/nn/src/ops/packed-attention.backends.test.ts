@@ -150,6 +150,8 @@ describeBackends('rows of a cache in 8 bits', (backend) => {
       } else {
         const packed = tf.zeros<tf.Rank.R3>([1, 3, packedWidth(64)], 'int32');
         expect(() => attention(q, packed, packed, rule, { numHeads: 2 })).toThrow(BackendError);
+        expect(() => cacheAppend(packed, tf.clone(packed), 0)).toThrow(BackendError);
+        expect(() => cacheRows(packed, { samples: [0], from: 0, count: 1 })).toThrow(BackendError);
       }
       const gradient = tf.grad((x) => quantizeRows(x as tf.Tensor3D));
       expect(() => gradient(tf.ones([1, 1, 4]))).toThrow(ConfigError);

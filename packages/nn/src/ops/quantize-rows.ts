@@ -1,3 +1,4 @@
+import { BackendError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { defineOp } from './define-op';
 import { refuseGradient } from './refuse-gradient';
@@ -37,6 +38,16 @@ const quantize = defineOp<{ x: tf.Tensor3D }, object, never, tf.Tensor3D>({
  */
 export function quantizeRows(x: tf.Tensor3D): tf.Tensor3D {
   return quantize({ x }, {});
+}
+
+/** @throws BackendError in references, for rows that another backend has packed: stock kernels may not keep their bits. */
+export function checkUnpacked(component: string, rows: tf.Tensor): void {
+  if (rows.dtype !== 'int32') return;
+  throw new BackendError({
+    component,
+    expected: 'rows of a cache that were made on this backend, with all kernels for packed ones',
+    actual: 'rows in the packing of another',
+  });
 }
 
 /** Words of 32 bits in a packed row of D values: four codes each, then the scales. */
