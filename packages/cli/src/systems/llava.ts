@@ -32,7 +32,7 @@ export async function composeLlava(
   const names = composeMaps(
     prefixMap(tower.names(whole, 'vision_tower'), { ours: 'encoder' }),
     { rules: [0, 1].flatMap(projectorLayer) },
-    prefixMap(decoder.names(), { ours: 'decoder', theirs: 'language_model' }),
+    prefixMap(decoder.names(text), { ours: 'decoder', theirs: 'language_model' }),
   );
   return { model: await composeModel(parts, { shapeOnly: true }), names };
 }

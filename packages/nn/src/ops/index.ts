@@ -1,5 +1,5 @@
 export { activate, gated } from './activate';
-export { ACTIVATIONS, type Activation } from './activations';
+export { ACTIVATIONS, type Activation, activationNamed } from './activations';
 export { type AdamWOptions, type AdamWTarget, adamwUpdate } from './adamw';
 export { type AttentionHeads, attention } from './attention';
 export { type AttentionMask, type AttentionSizes, attentionMask } from './attention-mask';
