@@ -129,6 +129,8 @@ export interface GenerateOptions {
   readonly seed?: number;
   /** Tokens that end a sequence; they are not part of the result. */
   readonly stopIds?: readonly number[];
+  /** What keys and values are kept as. Default float32. */
+  readonly cacheType?: CacheType;
   readonly signal?: AbortSignal;
 }
 

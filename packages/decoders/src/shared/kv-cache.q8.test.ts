@@ -3,12 +3,12 @@ import { loadWeights } from '@mmllm/checkpoints';
 import { assertTensorsClose, expectNoLeak } from '@mmllm/conformance';
 import { type CacheOptions, ConfigError, type Decoder, type KeyValueCache } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { openParityCase } from '../../../cli/src/parity';
 import { fixtureFiles } from '../../../cli/src/testing/case-files';
 import { llama } from '../llama';
 import { feed, greedy } from '../testing/histories';
-import { textInputs } from '../testing/inputs';
+import { generateRows, textInputs } from '../testing/inputs';
 import { tinyLlama } from '../testing/tiny';
 
 await startBackend({ backend: 'wasm' });
@@ -54,6 +54,17 @@ it.each(['decoder-llama/base', 'decoder-llama3/base'])(
     decoder.dispose();
   },
 );
+
+it('is what `generate` keeps on request', async () => {
+  const decoder = await goldenModel('decoder-llama/base');
+  const takenWith = vi.spyOn(decoder, 'createCache');
+  const { tokens } = await generated(decoder, { type: 'q8' });
+  const rows = await generateRows(decoder, [PROMPT], { maxNewTokens: COUNT, cacheType: 'q8' });
+  expect(rows).toEqual([tokens]);
+  expect(takenWith).toHaveBeenLastCalledWith(1, { capacity: PROMPT.length + COUNT - 1, type: 'q8' });
+  await expect(generateRows(decoder, [PROMPT], { cacheType: 'q4' as 'q8' })).rejects.toThrow(ConfigError);
+  decoder.dispose();
+});
 
 it('takes 0.28 of the memory of float32', () => {
   const decoder = tinyLlama({ hiddenSize: 64, numHeads: 2, numKeyValueHeads: 2 });
