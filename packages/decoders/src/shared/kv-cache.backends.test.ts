@@ -1,5 +1,5 @@
 import { assertTensorsClose, expectNoLeak } from '@mmllm/conformance';
-import type { CacheType, Decoder } from '@mmllm/core';
+import { CACHE_TYPES, type CacheType, type Decoder, type KeyValueCache } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, it } from 'vitest';
 import { describeBackends } from '../../../../tools/testing/backends';
@@ -36,6 +36,27 @@ function wholeLogits(decoder: Decoder): tf.Tensor2D {
 }
 
 describeBackends('a key-value cache', () => {
+  it.each(CACHE_TYPES)('of type %s starts again when all is cropped', { timeout: 300_000 }, async (type) => {
+    const decoder = tinyLlama({ maxLength: 100 });
+    await expectNoLeak(async () => {
+      const [used, fresh] = [0, 1].map(() => decoder.createCache(1, { type })) as [
+        KeyValueCache,
+        KeyValueCache,
+      ];
+      feed(decoder, used, [[1, 2, 3]]).dispose();
+      used.crop(0);
+      const caches = [used, used.select([0, 0]), fresh];
+      const tokens = Array.from({ length: 70 }, (_, i) => (i * 7) % 40);
+      const states = caches.map((cache) => feed(decoder, cache, new Array(cache.batch).fill(tokens)));
+      const firstOf = tf.slice(states[1], [0, 0, 0], [1, 70, 16]);
+      for (const state of [states[0], firstOf])
+        await assertTensorsClose(state, states[2], { tolerance: 1e-5 });
+      tf.dispose([...states, firstOf]);
+      for (const cache of caches) cache.dispose();
+    });
+    decoder.dispose();
+  });
+
   it.each([
     ['float32', 1e-4],
     ['q8', 0.02],

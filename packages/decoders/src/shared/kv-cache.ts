@@ -129,6 +129,7 @@ export class TensorCache implements KeyValueCache {
   select(rows: readonly number[]): TensorCache {
     this.#checkRows(rows);
     const selected = new TensorCache(this.#owner, { ...this.#options, batch: rows.length });
+    if (this.#length === 0) return selected;
     try {
       const all = { samples: rows, from: 0, count: this.#length };
       this.#changeAll((x) => cacheRows(x, { ...all, rows: x.shape[1] }), selected);
@@ -202,7 +203,7 @@ export class TensorCache implements KeyValueCache {
     const end = this.#length + count;
     if (held && held.shape[1] >= end) return held;
     const rows = this.#options.rows ?? rowsWithRoom(end, this.capacity);
-    if (!held) return tf.zeros([batch, rows, width], next.dtype);
+    if (!held || this.#length === 0) return tf.zeros([batch, rows, width], next.dtype);
     const samples = Array.from({ length: batch }, (_, sample) => sample);
     return cacheRows(held, { samples, from: 0, count: this.#length, rows });
   }
