@@ -24,9 +24,11 @@ export interface LayerInjection {
   readonly layer: number;
   readonly place: 'before' | 'after';
   /**
-   * float32[B, T, D] to float32[B, T, D]. `offset` is the number of tokens that the cache already holds: 0 for a
-   * prompt. Keys and values of the pictures are the injection's own; it may compute them at the first call and keep
-   * them until `dispose`.
+   * float32[n · B, T, D] to the same shape, where B are the samples that the fusion was given. Each sample has n rows, as
+   * beams are, one after the other: row i is of sample ⌊i / n⌋. `offset` is the number of tokens that the cache already
+   * holds: 0 for a prompt. Keys and values of the pictures are the injection's own, B of each; it may compute them at
+   * the first call and keep them until `dispose`.
+   * @throws ShapeError if the rows are not n · B.
    */
   apply(hidden: Tensor3D, offset: number): Tensor3D;
 }
@@ -40,6 +42,22 @@ export interface DecoderInputs {
   readonly injections?: readonly LayerInjection[];
   /** Frees what the injections keep. */
   dispose?(): void;
+}
+
+/** What keys and values can be kept as. */
+export const CACHE_TYPES = ['float32', 'q8'] as const;
+
+/** `q8`: 8 bits in groups of 32 along the channels, with one float32 scale for each group. */
+export type CacheType = (typeof CACHE_TYPES)[number];
+
+export interface CacheOptions {
+  /**
+   * The most tokens it can hold, for which there is room from the first one on. Default: up to the decoder's
+   * `maxLength`, with room that grows by blocks as tokens come.
+   */
+  readonly capacity?: number;
+  /** Default float32. */
+  readonly type?: CacheType;
 }
 
 /** Text alone, which the decoder embeds itself. */
@@ -58,10 +76,16 @@ export interface KeyValueCache {
   /** Tokens it holds. */
   readonly length: number;
   readonly capacity: number;
+  readonly type: CacheType;
   /** Forgets the tokens from `length` on. */
   crop(length: number): void;
   /** A cache of its own with the given rows of this one, for beams and for finished sequences. */
   select(rows: readonly number[]): KeyValueCache;
+  /**
+   * Row i becomes what row `rows[i]` was, for a step of beam search. Nothing is done for rows that stay, and tokens that
+   * rows have in common since a `select` or `reorder` are not copied.
+   */
+  reorder(rows: readonly number[]): void;
   dispose(): void;
 }
 
@@ -110,6 +134,8 @@ export interface GenerateOptions {
   readonly seed?: number;
   /** Tokens that end a sequence; they are not part of the result. */
   readonly stopIds?: readonly number[];
+  /** What keys and values are kept as. Default float32. */
+  readonly cacheType?: CacheType;
   readonly signal?: AbortSignal;
 }
 
@@ -142,8 +168,11 @@ export interface Decoder extends Module {
   forward(inputs: DecoderInputs | TextInputs, options?: ForwardOptions): DecoderOutput;
   /** float32[…, hiddenSize] after the last norm to float32[…, vocabSize]. */
   logits(hidden: Tensor): Tensor;
-  /** @throws ContextLengthError if the capacity exceeds `maxLength`. Default capacity: `maxLength`. */
-  createCache(batch: number, capacity?: number): KeyValueCache;
+  /**
+   * @throws ContextLengthError if the capacity exceeds `maxLength`; ConfigError for an unknown type, or sizes that are
+   *   no positive integers.
+   */
+  createCache(batch: number, options?: CacheOptions): KeyValueCache;
   /** Streams tokens; the cache it makes is freed when the loop ends, also early. The inputs stay the caller's. */
   generate(inputs: DecoderInputs | TextInputs, options?: GenerateOptions): AsyncIterable<GeneratedTokens>;
 }

@@ -1,6 +1,6 @@
 import {
   type AttentionRule,
-  ContextLengthError,
+  type CacheOptions,
   type Decoder,
   type DecoderInputs,
   type DecoderOutput,
@@ -111,15 +111,8 @@ export class TransformerDecoder extends Module implements Decoder {
     return this.head ? this.head.forward(hidden) : this.embedTokens.unembed(hidden);
   }
 
-  createCache(batch: number, capacity = this.maxLength): KeyValueCache {
-    if (capacity > this.maxLength) {
-      throw new ContextLengthError({
-        component: `decoder '${this.name}'`,
-        expected: `a cache of at most ${this.maxLength} tokens`,
-        actual: `${capacity}`,
-      });
-    }
-    return new TensorCache(this, batch, capacity);
+  createCache(batch: number, options?: CacheOptions): KeyValueCache {
+    return TensorCache.create(this, batch, options);
   }
 
   generate(

@@ -1,5 +1,6 @@
 import {
   type AttentionRule,
+  CACHE_TYPES,
   ContextLengthError,
   type Decoder,
   type DecoderInputs,
@@ -27,6 +28,7 @@ const schema = z.object({
   topP: z.number().positive().max(1).optional(),
   seed: z.number().default(0),
   stopIds: z.array(z.int()).readonly().default([]),
+  cacheType: z.enum(CACHE_TYPES).default('float32'),
   signal: z.custom<AbortSignal>().optional(),
 });
 
@@ -69,7 +71,10 @@ async function* generateFrom(
   const choose = tokenChooser(batch, rest);
   const progress = new Progress(batch, maxNewTokens, stopIds);
   // The last token is never fed back.
-  const cache = decoder.createCache(batch, length + maxNewTokens - 1);
+  const cache = decoder.createCache(batch, {
+    capacity: length + maxNewTokens - 1,
+    type: rest.cacheType,
+  });
   // The last tensors of a step are B numbers; all others end with this scope.
   const advance = (step: () => DecoderInputs) =>
     read(tf.tidy(() => choose(lastLogits(decoder, step(), cache))));

@@ -4,6 +4,7 @@ export { type AdamWOptions, type AdamWTarget, adamwUpdate } from './adamw';
 export { type AttentionHeads, attention } from './attention';
 export { type AttentionMask, type AttentionSizes, attentionMask } from './attention-mask';
 export { cacheAppend } from './cache-append';
+export { type CacheRows, cacheRows } from './cache-rows';
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy';
 export {
   type BackwardContext,
@@ -21,6 +22,7 @@ export { linear } from './linear';
 export type { LinearOptions } from './linear-epilogue';
 export { logSumExp } from './log-sum-exp';
 export { type MatmulOptions, matmul } from './matmul';
+export { packedWidth, quantizeRows } from './quantize-rows';
 export { recompute } from './recompute';
 export { rmsNorm } from './rms-norm';
 export { type RopeOptions, rope } from './rope';
