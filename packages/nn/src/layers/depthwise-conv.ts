@@ -15,6 +15,6 @@ export class DepthwiseConv extends Module {
 
   /** @throws ShapeError for other channels. */
   forward(x: Tensor4D): Tensor4D {
-    return depthwiseConv(x, this.weight.value as unknown as Tensor2D);
+    return depthwiseConv(x, this.weight.value as Tensor2D);
   }
 }

@@ -17,12 +17,12 @@ describe('depthwiseConv', () => {
     tf.dispose([x, weight, y]);
   });
 
-  it.each([
+  it.each<[string, [number, number, number, number], [number, number]]>([
     ['other channels', [1, 2, 2, 3], [9, 2]],
     ['an even kernel', [1, 2, 2, 2], [4, 2]],
     ['no square', [1, 2, 2, 2], [3, 2]],
   ])('refuses %s', (_, xShape, weightShape) => {
-    const [x, weight] = [tf.zeros(xShape) as tf.Tensor4D, tf.zeros(weightShape) as tf.Tensor2D];
+    const [x, weight] = [tf.zeros<tf.Rank.R4>(xShape), tf.zeros<tf.Rank.R2>(weightShape)];
     expect(() => depthwiseConv(x, weight)).toThrow(ShapeError);
     tf.dispose([x, weight]);
   });

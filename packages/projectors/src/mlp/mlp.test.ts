@@ -3,7 +3,7 @@ import { assertTensorsClose, expectNoLeak } from '@mmllm/conformance';
 import { ConfigError, type ImageTokens, ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { linear, mlp } from './index';
+import { linear, mlp } from '../index';
 
 const images: ImageTokens[] = [
   {
