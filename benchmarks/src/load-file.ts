@@ -43,7 +43,7 @@ export async function makeFile(stored: StoredType): Promise<void> {
 function* randomTensors(stored: StoredType): Generator<[string, LazyTensor]> {
   let seed = 1;
   for (const [path, { shape, size }] of emptyDecoder(stored).namedParameters()) {
-    const { key, rule } = toTheirs(llama.checkpoint.names(), path)!;
+    const { key, rule } = toTheirs(llama.checkpoint.names(), path)[0];
     const theirs = rule.layout === 'linear' ? [...shape].reverse() : [...shape];
     yield [key, { dtype: stored, shape: theirs, read: async () => noise(stored, size, seed++) }];
   }

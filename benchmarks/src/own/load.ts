@@ -11,7 +11,7 @@ const names = llama.checkpoint.names();
 /** The first values of each tensor's diagonal, in the order of the file's names: transposed it is the same. */
 async function diagonals(decoder: Decoder): Promise<Float32Array> {
   const byKey = [...decoder.namedParameters()]
-    .map(([path, parameter]) => ({ key: toTheirs(names, path)!.key, parameter }))
+    .map(([path, parameter]) => ({ key: toTheirs(names, path)[0]!.key, parameter }))
     .sort((a, b) => (a.key < b.key ? -1 : 1));
   const values: number[] = [];
   for (const { parameter } of byKey) {

@@ -92,8 +92,8 @@ class FakeDecoder extends Module implements Decoder {
       return tf.reshape(rows, [...shape, this.hiddenSize]) as tf.Tensor3D;
     });
   }
-  forward({ embeddings }: Parameters<Decoder['forward']>[0]) {
-    return { hidden: tf.clone(embeddings) };
+  forward(inputs: Parameters<Decoder['forward']>[0]) {
+    return { hidden: 'ids' in inputs ? this.embed(inputs.ids) : tf.clone(inputs.embeddings) };
   }
   logits(hidden: tf.Tensor) {
     return tf.tidy(() => {

@@ -24,18 +24,20 @@ class Parrot extends Module implements Decoder {
   failAt = Number.POSITIVE_INFINITY;
   embed = ({ shape: [batch, length] }: Parameters<Decoder['embed']>[0]) =>
     tf.zeros([batch, length, 2]) as tf.Tensor3D;
-  forward = ({ embeddings }: Parameters<Decoder['forward']>[0]) => ({ hidden: embeddings });
+  forward = (inputs: Parameters<Decoder['forward']>[0]) => ({
+    hidden: 'ids' in inputs ? this.embed(inputs.ids) : inputs.embeddings,
+  });
   logits = (hidden: tf.Tensor) => hidden;
   createCache(): never {
     throw new Error('no cache');
   }
   async *generate(
-    { embeddings }: Parameters<Decoder['generate']>[0],
+    inputs: Parameters<Decoder['generate']>[0],
     options: GenerateOptions = {},
   ): AsyncGenerator<GeneratedTokens> {
     this.runs++;
     this.asked = options;
-    const [batch] = embeddings.shape;
+    const [batch] = 'ids' in inputs ? inputs.ids.shape : inputs.embeddings.shape;
     const held = tf.zeros([3]);
     try {
       for (const [i, id] of [...answer, stop].entries()) {

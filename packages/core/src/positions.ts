@@ -3,14 +3,16 @@ import type { Positions } from './contracts';
 /**
  * One-axis positions 0, 1, 2, … of every sample, counted from its first real token; padding in front gets 0.
  * @param start first real position of each sample, int32[B].
+ * @param offset tokens before these, as a cache holds them; `start` counts from the first of them.
  */
 export function sequentialPositions(
   [batch, length]: readonly [number, number],
   start?: Int32Array,
+  offset = 0,
 ): Positions {
   const data = new Int32Array(batch * length);
   for (let b = 0; b < batch; b++) {
-    for (let t = 0; t < length; t++) data[b * length + t] = Math.max(0, t - (start?.[b] ?? 0));
+    for (let t = 0; t < length; t++) data[b * length + t] = Math.max(0, offset + t - (start?.[b] ?? 0));
   }
   return { data, axes: 1, shape: [batch, length] };
 }

@@ -61,10 +61,14 @@ async function fillFrom(
   const module = hostModule(Object.fromEntries(shapes));
   const fillings = rules.map((rule, i): Filling => {
     const path = `p${i}`;
-    return { path, parameter: module.parameter(path), rule: { ...rule, ours: path, theirs: 't' } };
+    return {
+      path,
+      parameter: module.parameter(path),
+      parts: [{ key: 't', rule: { ...rule, ours: path, theirs: 't' } }],
+    };
   });
   let filled = 0;
-  await fillParameters(source, new Map([['t', fillings]]), {
+  await fillParameters(source, fillings, {
     pieceValues,
     onPart: (_, values) => {
       filled += values;
@@ -166,11 +170,12 @@ describe('fillParameters', () => {
     const rules = { a: { layout: 'linear' }, b: {} } as const;
 
     const fillingsOf = (module: Pair) =>
-      new Map(
-        (['a', 'b'] as const).map((path): [string, Filling[]] => [
+      (['a', 'b'] as const).map(
+        (path): Filling => ({
           path,
-          [{ path, parameter: module[path], rule: { ...rules[path], ours: path, theirs: path } }],
-        ]),
+          parameter: module[path],
+          parts: [{ key: path, rule: { ...rules[path], ours: path, theirs: path } }],
+        }),
       );
 
     const sourceOf = async (wrap: (source: ByteSource) => ByteSource = (source) => source) =>

@@ -1,16 +1,22 @@
-import type { Parameter, WeightPiece, WeightWriter } from '@mmllm/core';
+import { type Parameter, turnRows, type WeightPiece, type WeightWriter } from '@mmllm/core';
 import type { ReadOptions } from '../source';
 import { interleavedRows, isTurned, rowsToOurs, sizeOfRow } from './layout';
 import type { NameRule } from './name-map';
+import { partShape, pickColumns, rowRanges } from './parts';
 import { prefetched } from './prefetch';
-import { cutShape } from './rows';
 import type { WeightSource } from './source';
 
-/** A parameter, and the part of a file tensor that fills it. */
+/** A tensor of the file, or a part of it, that fills a parameter or a part of it. */
+export interface FilledPart {
+  readonly key: string;
+  readonly rule: NameRule;
+}
+
+/** A parameter, and what fills it, in the order of its rows. */
 export interface Filling {
   readonly path: string;
   readonly parameter: Parameter;
-  readonly rule: NameRule;
+  readonly parts: readonly FilledPart[];
 }
 
 export interface FillOptions extends ReadOptions {
@@ -20,9 +26,10 @@ export interface FillOptions extends ReadOptions {
   readonly pieceValues?: number;
 }
 
-/** Rows `start` to `end` of a tensor, which are the next part of a parameter. */
-interface Job extends Filling {
-  readonly key: string;
+/** Rows `start` to `end` of a tensor, which are the next ones of a parameter. */
+interface Job extends FilledPart {
+  readonly path: string;
+  readonly parameter: Parameter;
   readonly start: number;
   readonly end: number;
   readonly isLast: boolean;
@@ -37,7 +44,7 @@ const PIECE_ROWS = 16;
  */
 export async function fillParameters(
   source: WeightSource,
-  fillings: ReadonlyMap<string, readonly Filling[]>,
+  fillings: readonly Filling[],
   { signal, onPart, pieceValues = 2 ** 20 }: FillOptions,
 ): Promise<void> {
   const jobs = [...planJobs(source, fillings, pieceValues)];
@@ -47,38 +54,61 @@ export async function fillParameters(
     for await (const [job, piece] of prefetched(jobs, read)) {
       signal?.throwIfAborted();
       const { parameter, path, rule, key, isLast } = job;
-      writer ??= parameter.writer({ turned: isTurned(rule) });
-      writer.write(arrange(piece, rule, cutShape(source.shape(key), rule)));
+      writer ??= parameter.writer({ turned: isTurned(rule) && rule.stacked === undefined });
+      const arranged = arrange(piece, rule, source.shape(key));
+      writer.write(arranged);
       if (isLast) {
         writer.finish();
         writer = undefined;
       }
-      onPart(path, piece.values.length);
+      onPart(path, arranged.values.length);
     }
   } finally {
     writer?.dispose();
   }
 }
 
-/** In the order of the source, so that a file is read from front to back. */
+/** In the order of the source, so that a file is read from front to back; what makes up one parameter comes together. */
 function* planJobs(
   source: WeightSource,
-  fillings: ReadonlyMap<string, readonly Filling[]>,
+  fillings: readonly Filling[],
   pieceValues: number,
 ): Generator<Job, void, undefined> {
-  for (const key of source.keys()) {
-    for (const filling of fillings.get(key) ?? []) {
-      const shape = source.shape(key);
-      const [first, last] = filling.rule.rows ?? [0, shape[0] ?? 1];
-      // The rows of a head that lie in pairs are moved within it, so they come together.
-      const unit = interleavedRows(filling.rule, [last - first]) ?? PIECE_ROWS;
-      const step = Math.max(1, Math.floor(pieceValues / sizeOfRow(shape) / unit)) * unit;
-      for (let start = first; start < last; start += step) {
-        const end = Math.min(start + step, last);
-        yield { ...filling, key, start, end, isLast: end === last };
-      }
-    }
+  const places = new Map([...source.keys()].map((key, place) => [key, place]));
+  const placeOf = ({ parts }: Filling) => Math.min(...parts.map(({ key }) => places.get(key)!));
+  const ordered = fillings.map((filling) => [placeOf(filling), filling] as const);
+  for (const [, { path, parameter, parts }] of ordered.sort(([a], [b]) => a - b)) {
+    const jobs = parts.flatMap((part) =>
+      piecesOf(source.shape(part.key), part.rule, pieceValues).map(([start, end]) => ({
+        ...part,
+        start,
+        end,
+      })),
+    );
+    for (const [i, job] of jobs.entries()) yield { ...job, path, parameter, isLast: i === jobs.length - 1 };
   }
+}
+
+/** The rows of a part, cut into pieces. */
+function piecesOf(
+  shape: readonly number[],
+  rule: NameRule,
+  pieceValues: number,
+): [start: number, end: number][] {
+  const pieces: [number, number][] = [];
+  for (const [first, last] of rowRanges(rule, shape[0] ?? 1)) {
+    const step = rowsOfPiece(shape, rule, last - first, pieceValues);
+    for (let start = first; start < last; start += step) pieces.push([start, Math.min(start + step, last)]);
+  }
+  return pieces;
+}
+
+function rowsOfPiece(shape: readonly number[], rule: NameRule, count: number, pieceValues: number): number {
+  // Here a slice is turned, which takes the whole of it.
+  if (rule.stacked !== undefined && isTurned(rule)) return count;
+  // The rows of a head that lie in pairs are moved within it, so they come together.
+  const unit = interleavedRows(rule, [count]) ?? PIECE_ROWS;
+  return Math.max(1, Math.floor(pieceValues / sizeOfRow(shape) / unit)) * unit;
 }
 
 type RowReader = (job: Job, turn: 0 | 1) => Promise<WeightPiece>;
@@ -103,8 +133,22 @@ function wholeReader(source: WeightSource, signal: AbortSignal | undefined): Row
   };
 }
 
-function arrange(piece: WeightPiece, rule: NameRule, theirs: readonly number[]): WeightPiece {
+/** @param shape of the whole tensor */
+function arrange(piece: WeightPiece, rule: NameRule, shape: readonly number[]): WeightPiece {
   return piece.type === 'float32'
-    ? { type: piece.type, values: rowsToOurs(rule, piece.values, theirs) }
-    : { type: piece.type, values: rowsToOurs(rule, piece.values, theirs) };
+    ? { type: piece.type, values: arrangeValues(piece.values, rule, shape) }
+    : { type: piece.type, values: arrangeValues(piece.values, rule, shape) };
+}
+
+function arrangeValues<T extends Float32Array | Uint16Array>(
+  values: T,
+  rule: NameRule,
+  shape: readonly number[],
+): T {
+  const part = partShape(shape, rule);
+  const rows = rowsToOurs(rule, pickColumns(values, shape, rule), part);
+  if (rule.stacked === undefined || !isTurned(rule)) return rows;
+  const into = rows.slice() as T;
+  turnRows(rows, sizeOfRow(part), { into, height: part[0]! });
+  return into;
 }

@@ -1,10 +1,11 @@
 import type { Module } from '@mmllm/core';
 import type { ReadOptions } from '../source';
-import { type Filling, fillParameters } from './fill';
+import { type FilledPart, type Filling, fillParameters } from './fill';
 import { sameShape, shapeToOurs } from './layout';
-import { isIgnored, type NameMap, toTheirs } from './name-map';
+import { isIgnored, type NameMap, type NameRule, toTheirs } from './name-map';
+import { findGapOfOurs, ourPartShape } from './our-part';
+import { findGap, partShape } from './parts';
 import { Problems } from './problems';
-import { cutShape, findGap } from './rows';
 import type { WeightSource } from './source';
 
 export interface LoadProgress {
@@ -48,8 +49,7 @@ export async function loadWeights(
 ): Promise<LoadReport> {
   const { fillings, missing, unexpected } = planLoad(module, source, map, strict);
 
-  const all = [...fillings.values()].flat();
-  const total = all.reduce((sum, { parameter }) => sum + parameter.size, 0);
+  const total = fillings.reduce((sum, { parameter }) => sum + parameter.size, 0);
   let loaded = 0;
   await fillParameters(source, fillings, {
     signal,
@@ -58,12 +58,11 @@ export async function loadWeights(
       onProgress?.({ path, loaded, total });
     },
   });
-  return { loaded: all.map(({ path }) => path), missing, unexpected };
+  return { loaded: fillings.map(({ path }) => path), missing, unexpected };
 }
 
 interface LoadPlan {
-  /** What each used key of the source fills. */
-  fillings: Map<string, Filling[]>;
+  fillings: Filling[];
   missing: string[];
   unexpected: string[];
 }
@@ -71,39 +70,52 @@ interface LoadPlan {
 /** Decides from names and shapes alone what goes where. */
 function planLoad(module: Module, source: WeightSource, map: NameMap, strict: boolean): LoadPlan {
   const keys = new Set(source.keys());
-  const fillings = new Map<string, Filling[]>();
+  const fillings: Filling[] = [];
+  const sharers = new Map<string, { path: string; rule: NameRule }[]>();
   const missing = new Map<string, string | undefined>();
   const problems = new Problems();
 
   for (const [path, parameter] of module.namedParameters()) {
-    const target = toTheirs(map, path);
-    const present = target?.keys.filter((key) => keys.has(key)) ?? [];
-    if (present.length > 1) problems.add('ambiguous', `${path} in ${present.join(' and ')}`);
-    const [key] = present;
-    if (!target || key === undefined) {
-      missing.set(path, target?.key);
-      continue;
+    const targets = toTheirs(map, path, parameter.shape[0]);
+    const gap = findGapOfOurs(path, parameter.shape, targets);
+    if (gap) problems.add('badly made up', `${path}: ${gap}`);
+    const parts: FilledPart[] = [];
+    for (const { key: wanted, keys: spellings, rule } of targets) {
+      const present = spellings.filter((key) => keys.has(key));
+      if (present.length > 1) problems.add('ambiguous', `${path} in ${present.join(' and ')}`);
+      const [key] = present;
+      // Of a parameter that several tensors make up, the first that is missing is named.
+      if (key === undefined && !missing.has(path)) missing.set(path, wanted);
+      if (key !== undefined) parts.push({ key, rule });
     }
-    const { rule } = target;
-    const shape = source.shape(key);
-    const ours = shapeToOurs(rule, cutShape(shape, rule));
-    if (!ours || !sameShape(ours, parameter.shape)) {
-      const wanted = `[${parameter.shape.join(', ')}]${rule.layout ? ` in layout ${rule.layout}` : ''}`;
-      problems.add('with the wrong shape', `${key} [${shape.join(', ')}] for ${path} ${wanted}`);
+    if (targets.length === 0) missing.set(path, undefined);
+    if (missing.has(path)) continue;
+    fillings.push({ path, parameter, parts });
+    for (const { key, rule } of parts) {
+      const misfit = findMisfit(source.shape(key), parameter.shape, rule);
+      if (misfit) problems.add('with the wrong shape', `${key} ${misfit.theirs} for ${path} ${misfit.ours}`);
+      sharers.set(key, [...(sharers.get(key) ?? []), { path, rule }]);
     }
-    const sharers = fillings.get(key) ?? [];
-    fillings.set(key, [...sharers, { path, parameter, rule }]);
   }
 
-  for (const [key, targets] of fillings) {
-    const gap = findGap(source.shape(key)[0] ?? 0, targets);
+  for (const [key, all] of sharers) {
+    const gap = findGap(source.shape(key), all);
     if (gap) problems.add('badly shared', `${key}: ${gap}`);
   }
-  const unexpected = [...keys].filter((key) => !fillings.has(key) && !isIgnored(map, key));
+  const unexpected = [...keys].filter((key) => !sharers.has(key) && !isIgnored(map, key));
   if (strict) {
     for (const [path, key] of missing) problems.addMissing(path, key, unexpected);
     for (const key of unexpected) problems.add('unexpected', key);
   }
   problems.throwIfAny(source.name, 'a tensor for every parameter, and a use for every tensor');
   return { fillings, missing: [...missing.keys()], unexpected };
+}
+
+/** What the file has and what we want, where they differ. */
+function findMisfit(theirs: readonly number[], ours: readonly number[], rule: NameRule) {
+  const given = shapeToOurs(rule, partShape(theirs, rule));
+  const wanted = ourPartShape(ours, rule);
+  if (given && sameShape(given, wanted)) return undefined;
+  const layout = rule.layout ? ` in layout ${rule.layout}` : '';
+  return { theirs: `[${theirs.join(', ')}]`, ours: `[${wanted.join(', ')}]${layout}` };
 }

@@ -1,23 +1,30 @@
 import { WeightError } from '@mmllm/core';
 import type { RuleLayout } from './layout';
-import { compileGlob, Pattern } from './pattern';
+import type { FilePart } from './parts';
+import { compileGlob, type Indices, Pattern } from './pattern';
 
 /**
  * One line of a name map. `{i}` and other names in braces stand for integers; both sides must have the same ones.
  *
- * `rows` is for a file tensor that several parameters share, such as the joint query, key and value projection of
- * `torch.nn.MultiheadAttention`: this rule's part is rows `rows[0]` to `rows[1]` (exclusive) of its first axis,
- * cut before `layout` applies.
+ * A file tensor that several parameters share is cut by `rows`, `blocks` or `columns`. A parameter that several file
+ * tensors make up has `ourRows`, in a rule for each of them, or `stacked`.
  */
-export type NameRule = RuleLayout & {
-  /** Path of our parameter, such as `layers.{i}.selfAttention.qProj.weight`. */
-  readonly ours: string;
-  /** Key in the file, such as `model.layers.{i}.self_attn.q_proj.weight`. */
-  readonly theirs: string;
-  /** Other spellings of `theirs` that are loaded but never written. */
-  readonly alternatives?: readonly string[];
-  readonly rows?: readonly [start: number, end: number];
-};
+export type NameRule = RuleLayout &
+  FilePart & {
+    /** Path of our parameter, such as `layers.{i}.selfAttention.qProj.weight`. */
+    readonly ours: string;
+    /** Key in the file, such as `model.layers.{i}.self_attn.q_proj.weight`. */
+    readonly theirs: string;
+    /** Other spellings of `theirs` that are loaded but never written. */
+    readonly alternatives?: readonly string[];
+    /** Rows `ourRows[0]` to `ourRows[1]` (exclusive) of our parameter, which are this tensor, as we arrange it. */
+    readonly ourRows?: readonly [start: number, end: number];
+    /**
+     * A placeholder that only `theirs` has: the tensors of 0, 1, 2, …, as we arrange them, are the slices of our parameter
+     * along its first axis. `e` for `experts.{e}.up_proj.weight`.
+     */
+    readonly stacked?: string;
+  };
 
 /**
  * How the parameters of a module are called in somebody's checkpoint, as data. Read both ways: to load and to save.
@@ -29,7 +36,7 @@ export interface NameMap {
   readonly ignore?: readonly string[];
 }
 
-/** A parameter's place in a file. */
+/** A place of a parameter in a file, or of a part of it. */
 export interface FileTarget {
   /** The key that is written. */
   readonly key: string;
@@ -56,32 +63,48 @@ interface CompiledMap {
 }
 
 /**
- * Where the parameter at `path` stands in a file; undefined if no rule covers it.
+ * Where the parameter at `path` stands in a file: nowhere if no rule covers it, in several places if several tensors make
+ * it up.
+ * @param count how many tensors are stacked, the parameter's first size. Only needed where some are.
  * @throws WeightError for a map whose sides have different placeholders.
  */
-export function toTheirs(map: NameMap, path: string): FileTarget | undefined {
-  for (const { rule, ours, theirs } of compile(map).rules) {
-    const indices = ours.match(path);
-    if (!indices) continue;
-    const keys = theirs.map((pattern) => pattern.fill(indices));
-    return { key: keys[0]!, keys, rule };
-  }
-  return undefined;
+export function toTheirs(map: NameMap, path: string, count = 1): readonly FileTarget[] {
+  return rulesOf(map, path).flatMap(({ rule, ours, theirs }) => {
+    const indices = ours.match(path)!;
+    if (rule.stacked === undefined) return targetOf(rule, theirs, indices);
+    const placeholder = rule.stacked;
+    return Array.from({ length: count }, (_, i) =>
+      targetOf(rule, theirs, { ...indices, [placeholder]: String(i) }),
+    );
+  });
+}
+
+function targetOf(rule: NameRule, theirs: readonly Pattern[], indices: Indices): FileTarget {
+  const keys = theirs.map((pattern) => pattern.fill(indices));
+  return { key: keys[0]!, keys, rule };
+}
+
+/** The first rule that matches; with it all others that give other rows of the same parameter. */
+function rulesOf(map: NameMap, path: string): readonly CompiledRule[] {
+  const matching = compile(map).rules.filter(({ ours }) => ours.match(path));
+  const [first] = matching;
+  if (!first?.rule.ourRows) return matching.slice(0, 1);
+  return matching.filter(({ rule }) => rule.ourRows);
 }
 
 /**
- * The parameters that `key` fills: one, or several where rules share it by `rows`. Exactly those paths that `toTheirs`
- * leads back to `key`.
+ * The parameters that `key` fills, each wholly or in part. Exactly those paths that `toTheirs` leads back to `key`.
  * @throws WeightError as `toTheirs`.
  */
 export function toOurs(map: NameMap, key: string): readonly ParameterTarget[] {
   const targets: ParameterTarget[] = [];
-  for (const { rule, ours, theirs } of compile(map).rules) {
+  for (const compiled of compile(map).rules) {
+    const { rule, ours, theirs } = compiled;
     for (const pattern of theirs) {
       const indices = pattern.match(key);
       if (!indices) continue;
       const path = ours.fill(indices);
-      if (toTheirs(map, path)?.rule === rule) targets.push({ path, rule });
+      if (rulesOf(map, path).includes(compiled)) targets.push({ path, rule });
       break;
     }
   }
@@ -134,14 +157,14 @@ function compile(map: NameMap): CompiledMap {
 function compileRule(rule: NameRule): CompiledRule {
   const ours = new Pattern(rule.ours);
   const theirs = [rule.theirs, ...(rule.alternatives ?? [])].map((text) => new Pattern(text));
+  const expected = new Set(ours.placeholders);
+  if (rule.stacked !== undefined) expected.add(rule.stacked);
   for (const { placeholders, text } of theirs) {
-    const same =
-      placeholders.size === ours.placeholders.size &&
-      [...placeholders].every((p) => ours.placeholders.has(p));
+    const same = placeholders.size === expected.size && [...placeholders].every((p) => expected.has(p));
     if (!same) {
       throw new WeightError({
         component: 'name map',
-        expected: `the placeholders of '${ours.text}'`,
+        expected: `the placeholders of '${ours.text}'${rule.stacked === undefined ? '' : ` and {${rule.stacked}}`}`,
         actual: `those of '${text}'`,
       });
     }

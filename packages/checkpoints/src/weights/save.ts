@@ -1,17 +1,20 @@
 import type { Module, Parameter } from '@mmllm/core';
 import type { LazyTensor } from '../safetensors/encode';
-import { sameShape, shapeToTheirs, valuesToTheirs } from './layout';
+import { shapeToTheirs, valuesToTheirs } from './layout';
 import { type NameMap, type NameRule, toTheirs } from './name-map';
+import { findGapOfOurs, ourPartShape, ourPartValues } from './our-part';
+import { findGap, fitsPart, placePart } from './parts';
 import { Problems } from './problems';
-import { findGap } from './rows';
 
-/** A parameter as a part of a file tensor. */
+/** A parameter, or a part of it, as a file tensor or a part of one. */
 interface Piece {
   path: string;
   parameter: Parameter;
   rule: NameRule;
   /** Shape of this piece in the file's layout. */
   shape: readonly number[];
+  /** Among the tensors that make up the parameter. */
+  index: number;
 }
 
 /**
@@ -22,63 +25,53 @@ interface Piece {
 export function saveWeights(module: Module, map: NameMap): [key: string, tensor: LazyTensor][] {
   const tensors = new Map<string, Piece[]>();
   const problems = new Problems();
+  const misfit = (path: string, { shape }: Parameter, key: string) =>
+    problems.add('with the wrong shape', `${path} [${shape.join(', ')}] for ${key}`);
   for (const [path, parameter] of module.namedParameters()) {
-    const target = toTheirs(map, path);
-    if (!target) {
-      problems.add('without a rule', path);
-      continue;
+    const targets = toTheirs(map, path, parameter.shape[0]);
+    if (targets.length === 0) problems.add('without a rule', path);
+    const gap = findGapOfOurs(path, parameter.shape, targets);
+    if (gap) problems.add('badly made up', `${path}: ${gap}`);
+    for (const [index, { key, rule }] of targets.entries()) {
+      const shape = shapeToTheirs(rule, ourPartShape(parameter.shape, rule));
+      if (shape) tensors.set(key, [...(tensors.get(key) ?? []), { path, parameter, rule, shape, index }]);
+      else misfit(path, parameter, key);
     }
-    const { key, rule } = target;
-    const pieces = tensors.get(key) ?? [];
-    const shape = shapeToTheirs(rule, parameter.shape);
-    if (!shape || !fitsBelow(pieces[0], shape, rule)) {
-      problems.add('with the wrong shape', `${path} [${parameter.shape.join(', ')}] for ${key}`);
-      continue;
-    }
-    tensors.set(key, [...pieces, { path, parameter, rule, shape }]);
   }
-  for (const [key, pieces] of tensors) {
-    const gap = findGap(countRows(pieces), pieces);
+  const saved = [...tensors].map(([key, pieces]): [string, LazyTensor] => {
+    const shape = wholeShape(pieces);
+    const odd = pieces.filter((piece) => !fitsPart(piece.shape, shape, piece.rule));
+    for (const { path, parameter } of odd) misfit(path, parameter, key);
+    const gap = odd.length === 0 && findGap(shape, pieces);
     if (gap) problems.add('badly shared', `${key}: ${gap}`);
-  }
+    return [key, joinPieces(shape, pieces)];
+  });
   problems.throwIfAny('name map', 'a key of its own for every parameter');
-  return [...tensors].map(([key, pieces]) => [key, joinPieces(pieces)]);
+  return saved;
 }
 
-/** Whether a piece has as many rows as its rule says, as wide as those of the first piece. */
-function fitsBelow(first: Piece | undefined, shape: readonly number[], { rows }: NameRule): boolean {
-  if (!rows) return true;
-  return shape[0] === rows[1] - rows[0] && sameShape(shape.slice(1), (first?.shape ?? shape).slice(1));
+/** The shape of the tensor that the pieces make up, if they fit. */
+function wholeShape(pieces: readonly Piece[]): readonly number[] {
+  const { shape, rule } = pieces[0]!;
+  const sum = (axis: number) => pieces.reduce((total, piece) => total + (piece.shape.at(axis) ?? 0), 0);
+  if (rule.columns) return [...shape.slice(0, -1), sum(-1)];
+  return rule.rows || rule.blocks ? [sum(0), ...shape.slice(1)] : shape;
 }
 
-const countRows = (pieces: readonly Piece[]): number =>
-  pieces.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0);
-
-/** Our pieces below each other, in the order of their rows. */
-function joinPieces(pieces: readonly Piece[]): LazyTensor {
-  const ordered = [...pieces].sort((a, b) => (a.rule.rows?.[0] ?? 0) - (b.rule.rows?.[0] ?? 0));
-  const [first] = ordered;
-  const shape = ordered.length === 1 ? first!.shape : [countRows(ordered), ...first!.shape.slice(1)];
+function joinPieces(shape: readonly number[], pieces: readonly Piece[]): LazyTensor {
   return {
     dtype: 'F32',
     shape,
     async read({ signal } = {}) {
-      const parts: Float32Array[] = [];
-      for (const { parameter, rule, shape } of ordered) {
+      const part = async ({ parameter, rule, shape, index }: Piece) => {
         signal?.throwIfAborted();
-        parts.push(valuesToTheirs(rule, await parameter.read(), shape));
-      }
-      return parts.length === 1 ? parts[0]! : concat(parts);
+        const values = ourPartValues(await parameter.read(), parameter.shape, rule, index);
+        return valuesToTheirs(rule, values, shape);
+      };
+      if (pieces.length === 1) return part(pieces[0]!);
+      const into = new Float32Array(shape.reduce((size, dimension) => size * dimension, 1));
+      for (const piece of pieces) placePart(piece.rule, await part(piece), { into, shape });
+      return into;
     },
   };
-}
-
-function concat(parts: readonly Float32Array[]): Float32Array {
-  const values = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let position = 0;
-  for (const part of parts) {
-    values.set(part, position);
-    position += part.length;
-  }
-  return values;
 }

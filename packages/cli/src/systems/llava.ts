@@ -29,7 +29,7 @@ export async function composeLlava(
   const names = composeMaps(
     prefixMap(tower.names(whole, 'vision_tower'), { ours: 'encoder' }),
     prefixMap(mlp.checkpoint.names(projector, 'multi_modal_projector'), { ours: 'projector' }),
-    prefixMap(decoder.names(), { ours: 'decoder', theirs: 'language_model' }),
+    prefixMap(decoder.names(text), { ours: 'decoder', theirs: 'language_model' }),
   );
   return { model: await composeModel(parts, { shapeOnly: true }), names };
 }

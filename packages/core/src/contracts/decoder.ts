@@ -1,4 +1,4 @@
-import type { Tensor, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Module } from '../module';
 import type { AttentionRule } from './attention';
 
@@ -9,8 +9,8 @@ export interface TokenIds {
 }
 
 /**
- * Positions of every token, on the host: int32[axes, B, T]. One axis for text models; three (time, row, column) for
- * M-RoPE.
+ * Positions of every token, on the host: int32[axes, B, T]. One axis for text; three (time, row, column) for M-RoPE, where
+ * one axis stands for three equal ones.
  */
 export interface Positions {
   readonly data: Int32Array;
@@ -42,6 +42,16 @@ export interface DecoderInputs {
   dispose?(): void;
 }
 
+/** Text alone, which the decoder embeds itself. */
+export interface TextInputs {
+  readonly ids: TokenIds;
+  /** Default: 0, 1, 2, … of every sample from `rule.start` on, behind the tokens of the cache. */
+  readonly positions?: Positions;
+  /** Default: causal, with no padding. */
+  readonly rule?: AttentionRule;
+  readonly injections?: readonly LayerInjection[];
+}
+
 /** Keys and values of the tokens seen so far. Made by a decoder and only good for that decoder. */
 export interface KeyValueCache {
   readonly batch: number;
@@ -60,6 +70,17 @@ export interface ForwardOptions {
   readonly cache?: KeyValueCache;
   /** Also return the input of the first layer and the output of every layer. */
   readonly hiddenStates?: boolean;
+  /** Also return what a mixture of experts adds to the loss of training. */
+  readonly auxiliaryLosses?: boolean;
+}
+
+/** A term of the loss beside the cross-entropy: `coefficient · loss` is what training adds. */
+export interface AuxiliaryLoss {
+  /** Such as `balance` and `z`. */
+  readonly name: string;
+  /** Summed over the layers that have it. */
+  readonly loss: Scalar;
+  readonly coefficient: number;
 }
 
 export interface DecoderOutput {
@@ -67,6 +88,8 @@ export interface DecoderOutput {
   readonly hidden: Tensor3D;
   /** numLayers + 1 states, the last one after the last norm; only when asked for. */
   readonly hiddenStates?: readonly Tensor3D[];
+  /** Only when asked for, and none for a decoder without experts. */
+  readonly auxiliaryLosses?: readonly AuxiliaryLoss[];
 }
 
 export interface GenerateOptions {
@@ -107,14 +130,15 @@ export interface Decoder extends Module {
   readonly numLayers: number;
   /** Longest sequence, prompt and answer together. */
   readonly maxLength: number;
+  /** The most axes that positions may have. */
   readonly positionAxes: 1 | 3;
   /** float32[B, T, hiddenSize] of ids; @throws ConfigError for an id outside the vocabulary. */
   embed(ids: TokenIds): Tensor3D;
-  forward(inputs: DecoderInputs, options?: ForwardOptions): DecoderOutput;
+  forward(inputs: DecoderInputs | TextInputs, options?: ForwardOptions): DecoderOutput;
   /** float32[…, hiddenSize] after the last norm to float32[…, vocabSize]. */
   logits(hidden: Tensor): Tensor;
   /** @throws ContextLengthError if the capacity exceeds `maxLength`. Default capacity: `maxLength`. */
   createCache(batch: number, capacity?: number): KeyValueCache;
   /** Streams tokens; the cache it makes is freed when the loop ends, also early. The inputs stay the caller's. */
-  generate(inputs: DecoderInputs, options?: GenerateOptions): AsyncIterable<GeneratedTokens>;
+  generate(inputs: DecoderInputs | TextInputs, options?: GenerateOptions): AsyncIterable<GeneratedTokens>;
 }

@@ -65,6 +65,7 @@ export async function llamaConfigFromGguf(file: GgufFile): Promise<LlamaConfig> 
     ropeTheta,
     ropeScaling: (await llama3Scaling(file, headSize, ropeTheta)) ?? linearScaling(entries),
     rmsNormEps: entries['attention.layer_norm_rms_epsilon'],
+    activation: 'silu',
     maxLength: entries.context_length,
     tieWordEmbeddings: !file.tensors.has('output.weight'),
     attentionBias: file.tensors.has('blk.0.attn_q.bias'),

@@ -163,6 +163,7 @@ describe('llama.checkpoint.config', () => {
       intermediateSize: 1536,
       ropeTheta: 100_000,
       rmsNormEps: 1e-5,
+      activation: 'silu',
       maxLength: 8192,
       tieWordEmbeddings: true,
       attentionBias: true,
@@ -210,7 +211,7 @@ describe('llama.checkpoint.config', () => {
   it.each([
     [{ rope_parameters: { rope_type: 'llama3', rope_theta: 1 } }, 'rope_parameters.factor', 'nothing'],
     [{ rope_scaling: { type: 'yarn', factor: 4 } }, 'rope_scaling.type', 'yarn'],
-    [{ hidden_act: 'gelu' }, 'hidden_act', 'gelu'],
+    [{ hidden_act: 'gelu_42' }, 'hidden_act', 'gelu_42'],
     [{ hidden_size: '4096' }, 'hidden_size', '4096'],
   ])('refuses %o', (json, key, actual) => {
     const read = () => llama.checkpoint.config(json);
@@ -224,8 +225,8 @@ describe('llama.checkpoint.names', () => {
   it('has a name for every parameter, with biases', () => {
     const decoder = llama({ ...tiny, attentionBias: true, mlpBias: true });
     for (const [path] of decoder.namedParameters())
-      expect(toTheirs(llama.checkpoint.names(), path)?.key).toBeDefined();
-    expect(toTheirs(llama.checkpoint.names(), 'layers.12.selfAttention.outProj.bias')?.key).toBe(
+      expect(toTheirs(llama.checkpoint.names(), path)[0]?.key).toBeDefined();
+    expect(toTheirs(llama.checkpoint.names(), 'layers.12.selfAttention.outProj.bias')[0]?.key).toBe(
       'model.layers.12.self_attn.o_proj.bias',
     );
   });

@@ -1,4 +1,5 @@
 import {
+  type AttentionRule,
   ContextLengthError,
   type Decoder,
   type DecoderInputs,
@@ -8,10 +9,11 @@ import {
   type GenerateOptions,
   type KeyValueCache,
   Module,
+  type TextInputs,
   type TokenIds,
 } from '@mmllm/core';
 import {
-  type AttendOptions,
+  type BlockOptions,
   type Embedding,
   type Linear,
   type Norm,
@@ -19,13 +21,14 @@ import {
   ropeTables,
 } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import { AuxiliarySum, type LossCoefficients } from './auxiliary';
 import { generateTokens } from './generate';
-import { checkInputs, injectionTable } from './inputs';
+import { checkInputs, embedText, injectionTable } from './inputs';
 import { TensorCache } from './kv-cache';
 
 /** One layer of a decoder: float32[B, T, hiddenSize] to the same shape. */
 export interface DecoderLayer extends Module {
-  forward(x: tf.Tensor3D, options: AttendOptions): tf.Tensor3D;
+  forward(x: tf.Tensor3D, options: BlockOptions): tf.Tensor3D;
 }
 
 /** What one family of decoders has of its own. */
@@ -36,13 +39,19 @@ export interface DecoderParts {
   readonly vocabSize: number;
   readonly maxLength: number;
   readonly embedTokens: Embedding;
+  /** What the rows of the table are multiplied by. Default 1. */
+  readonly embeddingScale?: number;
   readonly layers: readonly DecoderLayer[];
+  /** How many latest tokens each layer sees, itself included. Default: all, in every layer. */
+  readonly windows?: readonly (number | undefined)[];
   /** The last norm. */
   readonly norm: Norm;
   /** Absent: the table of the embedding is the head as well. */
   readonly head?: Linear;
   /** How queries and keys are rotated. */
   readonly rotary: RopeTableOptions;
+  /** What the losses of a mixture of experts count. Default: there are none. */
+  readonly routingLosses?: LossCoefficients;
 }
 
 /** The skeleton that all families share: embedding, layers with injections between them, last norm, head. */
@@ -53,49 +62,47 @@ export class TransformerDecoder extends Module implements Decoder {
   readonly vocabSize: number;
   readonly numLayers: number;
   readonly maxLength: number;
-  readonly positionAxes = 1;
+  readonly positionAxes: 1 | 3;
   readonly embedTokens: Embedding;
   readonly layers: readonly DecoderLayer[];
   readonly norm: Norm;
   readonly head?: Linear;
-  readonly #rotary: RopeTableOptions;
+  readonly #parts: DecoderParts;
 
   constructor(parts: DecoderParts) {
     super();
+    this.#parts = parts;
     this.name = parts.name;
     this.hiddenSize = parts.hiddenSize;
     this.vocabSize = parts.vocabSize;
     this.numLayers = parts.layers.length;
     this.maxLength = parts.maxLength;
+    this.positionAxes = parts.rotary.sections ? 3 : 1;
     this.embedTokens = parts.embedTokens;
     this.layers = parts.layers;
     this.norm = parts.norm;
     this.head = parts.head;
-    this.#rotary = parts.rotary;
     for (const [path, parameter] of this.namedParameters()) parameter.path = path;
   }
 
   embed(ids: TokenIds): tf.Tensor3D {
-    return this.embedTokens.forward(ids);
+    const { embeddingScale = 1 } = this.#parts;
+    if (embeddingScale === 1) return this.embedTokens.forward(ids);
+    return tf.tidy(() => tf.mul(this.embedTokens.forward(ids), embeddingScale));
   }
 
   /**
    * The caller owns all tensors of the output. With `hiddenStates`, state 0 is the embeddings as given, and state i
    * what leaves layer i − 1 and the injections after it; the last one is the output after the last norm.
-   * @throws ShapeError, ContextLengthError before any kernel runs.
+   * @throws ShapeError, ContextLengthError before any kernel runs; ConfigError for an id outside the vocabulary.
    */
-  forward(inputs: DecoderInputs, options: ForwardOptions = {}): DecoderOutput {
-    const cache = options.cache && TensorCache.of(options.cache, this, inputs.embeddings.shape[0]);
-    checkInputs(this, inputs, cache);
-    const offset = cache?.length ?? 0;
+  forward(inputs: DecoderInputs | TextInputs, options: ForwardOptions = {}): DecoderOutput {
+    if ('embeddings' in inputs) return this.#forward(inputs, options);
+    const embedded = embedText(this, inputs, options.cache?.length);
     try {
-      const states = tf.tidy(() => this.#states(inputs, options.hiddenStates ?? false, cache));
-      cache?.advance(inputs.embeddings.shape[1]);
-      const hidden = states[states.length - 1];
-      return options.hiddenStates ? { hidden, hiddenStates: states } : { hidden };
-    } catch (error) {
-      cache?.crop(offset);
-      throw error;
+      return this.#forward(embedded, options);
+    } finally {
+      embedded.embeddings.dispose();
     }
   }
 
@@ -114,25 +121,78 @@ export class TransformerDecoder extends Module implements Decoder {
     return new TensorCache(this, batch, capacity);
   }
 
-  generate(inputs: DecoderInputs, options?: GenerateOptions): AsyncGenerator<GeneratedTokens, void> {
+  generate(
+    inputs: DecoderInputs | TextInputs,
+    options?: GenerateOptions,
+  ): AsyncGenerator<GeneratedTokens, void> {
     return generateTokens(this, inputs, options);
   }
 
-  /** The last hidden state alone, or all of them. */
-  #states(inputs: DecoderInputs, all: boolean, cache: TensorCache | undefined): tf.Tensor3D[] {
-    const { embeddings, positions, rule } = inputs;
+  #forward(inputs: DecoderInputs, options: ForwardOptions): DecoderOutput {
+    const { cache: given, hiddenStates = false, auxiliaryLosses = false } = options;
+    const cache = given && TensorCache.of(given, this, inputs.embeddings.shape[0]);
+    checkInputs(this, inputs, cache);
     const offset = cache?.length ?? 0;
-    const rotary = ropeTables(positions, this.#rotary);
-    const injections = injectionTable(inputs.injections);
+    const routing = auxiliaryLosses ? this.#auxiliary(inputs) : undefined;
+    try {
+      const { states, losses } = tf.tidy(() => {
+        const states = this.#states(inputs, hiddenStates, cache, routing);
+        return { states, losses: routing?.sums() ?? [] };
+      });
+      cache?.advance(inputs.embeddings.shape[1]);
+      return {
+        hidden: states[states.length - 1],
+        ...(hiddenStates && { hiddenStates: states }),
+        ...(auxiliaryLosses && { auxiliaryLosses: routing?.named(losses) ?? [] }),
+      };
+    } catch (error) {
+      cache?.crop(offset);
+      throw error;
+    }
+  }
+
+  /** The last hidden state alone, or all of them. */
+  #states(
+    { embeddings, positions, rule, ...rest }: DecoderInputs,
+    all: boolean,
+    cache: TensorCache | undefined,
+    routing: AuxiliarySum | undefined,
+  ): tf.Tensor3D[] {
+    const offset = cache?.length ?? 0;
+    const rotary = ropeTables(positions, this.#parts.rotary);
+    const ruleOf = this.#rules(rule);
+    const injections = injectionTable(rest.injections);
     const states: tf.Tensor3D[] = all ? [tf.clone(embeddings)] : [];
     let x = embeddings;
     this.layers.forEach((layer, i) => {
       for (const injection of injections(i, 'before')) x = injection.apply(x, offset);
-      x = tf.tidy(() => layer.forward(x, { rule, rotary, cache: cache?.layer(i) }));
+      const run = () => layer.forward(x, { rule: ruleOf(i), rotary, cache: cache?.layer(i), routing });
+      // What a layer says of its routing outlives it.
+      x = routing ? run() : tf.tidy(run);
       for (const injection of injections(i, 'after')) x = injection.apply(x, offset);
       if (all && i < this.numLayers - 1) states.push(x);
     });
     states.push(this.norm.forward(x));
     return states;
+  }
+
+  /** The rule of each layer: its window narrows the one that is given. */
+  #rules(rule: AttentionRule): (layer: number) => AttentionRule {
+    const { windows } = this.#parts;
+    if (!windows) return () => rule;
+    const narrowed = new Map<number, AttentionRule>();
+    return (layer) => {
+      const window = windows[layer];
+      if (window === undefined) return rule;
+      const known = narrowed.get(window) ?? { ...rule, window: Math.min(window, rule.window ?? window) };
+      narrowed.set(window, known);
+      return known;
+    };
+  }
+
+  #auxiliary({ embeddings, rule }: DecoderInputs): AuxiliarySum | undefined {
+    const { routingLosses } = this.#parts;
+    const [batch, length] = embeddings.shape;
+    return routingLosses && new AuxiliarySum(routingLosses, [batch, length], rule);
   }
 }

@@ -11,9 +11,11 @@ import {
   type Positions,
   parseConfig,
   ShapeError,
+  type TextInputs,
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { z } from 'zod';
+import { embedText } from './inputs';
 import { tokenChooser } from './sampling';
 
 const DEFAULT_NEW_TOKENS = 64;
@@ -39,8 +41,25 @@ const schema = z.object({
  */
 export async function* generateTokens(
   decoder: Decoder,
-  inputs: DecoderInputs,
+  inputs: DecoderInputs | TextInputs,
   options: GenerateOptions = {},
+): AsyncGenerator<GeneratedTokens, void> {
+  if ('embeddings' in inputs) {
+    yield* generateFrom(decoder, inputs, options);
+    return;
+  }
+  const embedded = embedText(decoder, inputs);
+  try {
+    yield* generateFrom(decoder, embedded, options);
+  } finally {
+    embedded.embeddings.dispose();
+  }
+}
+
+async function* generateFrom(
+  decoder: Decoder,
+  inputs: DecoderInputs,
+  options: GenerateOptions,
 ): AsyncGenerator<GeneratedTokens, void> {
   const { signal, stopIds, ...rest } = parseConfig('generate', schema, options);
   signal?.throwIfAborted();

@@ -4,8 +4,28 @@ import {
   type DecoderInputs,
   type LayerInjection,
   ShapeError,
+  sequentialPositions,
+  type TextInputs,
 } from '@mmllm/core';
 import type { TensorCache } from './kv-cache';
+
+/**
+ * Ids as what the layers take, with positions that go on behind `offset` tokens of a cache. The caller owns the
+ * embeddings.
+ * @throws ConfigError for an id outside the vocabulary.
+ */
+export function embedText(
+  decoder: Decoder,
+  { ids, rule = { causal: true }, positions, injections }: TextInputs,
+  offset = 0,
+): DecoderInputs {
+  return {
+    embeddings: decoder.embed(ids),
+    positions: positions ?? sequentialPositions(ids.shape, rule.start, offset),
+    rule,
+    injections,
+  };
+}
 
 /**
  * Refuses inputs that do not fit the decoder or each other, before any kernel runs.
@@ -25,11 +45,11 @@ export function checkInputs(decoder: Decoder, inputs: DecoderInputs, cache?: Ten
   );
   const { axes, shape, data } = positions;
   check(
-    axes === decoder.positionAxes &&
+    (axes === 1 || axes === decoder.positionAxes) &&
       shape[0] === batch &&
       shape[1] === length &&
       data.length === axes * batch * length,
-    `positions int32[${decoder.positionAxes}, ${batch}, ${length}]`,
+    `positions int32[${axesText(decoder)}, ${batch}, ${length}]`,
     `${data.length} values for [${axes}, ${shape.join(', ')}]`,
   );
   for (const { layer } of injections) {
@@ -39,6 +59,8 @@ export function checkInputs(decoder: Decoder, inputs: DecoderInputs, cache?: Ten
   checkLength(decoder, length, cache);
   checkRule(inputs, component, cache);
 }
+
+const axesText = ({ positionAxes }: Decoder): string => (positionAxes === 1 ? '1' : `1 or ${positionAxes}`);
 
 function checkLength(decoder: Decoder, length: number, cache: TensorCache | undefined): void {
   const before = cache?.length ?? 0;

@@ -15,21 +15,33 @@ export const ropeScalingSchema: z.ZodType<RopeScaling> = z.discriminatedUnion('t
   }),
 ]);
 
-const kind = z.enum(['default', 'linear', 'llama3']);
+const kind = z.enum(['default', 'linear', 'llama3', 'mrope']);
+
+/** What may stand beside the values of any kind; families that do not know them leave them alone, as transformers does. */
+const shared = {
+  rope_theta: positive.optional(),
+  /** How many frequencies turn by time, row and column (Qwen2-VL). */
+  mrope_section: z.array(z.int().nonnegative()).length(3).optional(),
+  /** The part of each head that turns (Persimmon). */
+  partial_rotary_factor: positive.max(1).optional(),
+};
 
 /** Kinds of scaling as transformers writes them, with `rope_theta` among their values since version 5. */
 const scaling = z
   .object({ rope_type: kind.optional(), type: kind.optional() })
   .loose()
-  // It was once called `type`.
-  .transform(({ rope_type, type, ...rest }) => ({ ...rest, rope_type: rope_type ?? type ?? 'default' }))
+  .transform(({ rope_type, type = 'default', ...rest }) => {
+    // It was once called `type`, and positions of three axes were a kind of their own.
+    const found = rope_type ?? type;
+    return { ...rest, rope_type: found === 'mrope' ? 'default' : found };
+  })
   .pipe(
     z.discriminatedUnion('rope_type', [
-      z.object({ rope_type: z.literal('default'), rope_theta: positive.optional() }),
-      z.object({ rope_type: z.literal('linear'), rope_theta: positive.optional(), factor: positive }),
+      z.object({ rope_type: z.literal('default'), ...shared }),
+      z.object({ rope_type: z.literal('linear'), ...shared, factor: positive }),
       z.object({
         rope_type: z.literal('llama3'),
-        rope_theta: positive.optional(),
+        ...shared,
         factor: positive,
         low_freq_factor: positive,
         high_freq_factor: positive,
@@ -51,11 +63,15 @@ type HuggingFaceRope = z.output<z.ZodObject<typeof huggingFaceRope>>;
 export function ropeFromHuggingFace({ rope_theta, rope_parameters, rope_scaling }: HuggingFaceRope): {
   ropeTheta?: number;
   ropeScaling?: RopeScaling;
+  ropeSections?: readonly number[];
+  rotaryShare?: number;
 } {
   const rope = rope_parameters ?? rope_scaling;
   return {
     ropeTheta: rope?.rope_theta ?? rope_theta ?? undefined,
     ropeScaling: rope ? scalingOf(rope) : undefined,
+    ropeSections: rope?.mrope_section,
+    rotaryShare: rope?.partial_rotary_factor,
   };
 }
 

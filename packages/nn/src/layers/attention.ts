@@ -18,7 +18,7 @@ export interface LayerCache {
   append(next: KeyValues): KeyValues;
 }
 
-/** Rotations of queries and keys: float32[B or 1, T, rotated / 2] each. */
+/** Rotations of queries and keys: float32[B or 1, T, rotated / 2] each. The rest of a head, behind, is left as it is. */
 export interface Rotary {
   readonly cos: tf.Tensor3D;
   readonly sin: tf.Tensor3D;
@@ -132,5 +132,6 @@ export class Attention extends Module {
 
 function rotate(x: tf.Tensor3D, rotary: Rotary | undefined, numHeads: number): tf.Tensor3D {
   if (!rotary) return x;
-  return rope(x, rotary.cos, rotary.sin, { numHeads, interleaved: rotary.interleaved });
+  const { cos, sin, interleaved } = rotary;
+  return rope(x, cos, sin, { numHeads, rotaryDim: 2 * cos.shape[2], interleaved });
 }

@@ -6,4 +6,5 @@ export * from './linear';
 export * from './mlp';
 export * from './moe-mlp';
 export * from './norm';
+export * from './routing-losses';
 export * from './transformer-block';

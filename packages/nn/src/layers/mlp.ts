@@ -2,6 +2,7 @@ import { type Initializer, Module } from '@mmllm/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type Activation, gated } from '../ops';
 import { Linear } from './linear';
+import type { RoutingObserver } from './routing-losses';
 
 export interface MlpOptions {
   hiddenSize: number;
@@ -17,6 +18,8 @@ export interface MlpOptions {
 export interface FeedForwardOptions {
   /** Of the result's shape, added last. */
   readonly residual?: Tensor;
+  /** Takes the losses of a mixture of experts; a dense one has none. */
+  readonly routing?: RoutingObserver;
 }
 
 /** The feed-forward half of a transformer block: float32[…, hiddenSize] to the same shape. */

@@ -11,6 +11,7 @@ import {
 } from '../ops';
 import { Linear } from './linear';
 import type { FeedForward, FeedForwardOptions } from './mlp';
+import { routingLosses } from './routing-losses';
 
 export interface MoeMlpOptions {
   readonly hiddenSize: number;
@@ -21,6 +22,8 @@ export interface MoeMlpOptions {
   readonly activation: Activation;
   /** How the experts' weights come from the router's logits. Default: softmax over the chosen ones. */
   readonly routing?: Omit<RoutingOptions, 'k'>;
+  /** Run for every token beside the experts, and added (Dai et al. 2024, arXiv:2401.06066). */
+  readonly sharedExperts?: FeedForward;
   readonly initializer?: Initializer;
 }
 
@@ -37,6 +40,7 @@ export class MoeMlp extends Module implements FeedForward {
   readonly upProj: Parameter;
   /** float32[numExperts, intermediateSize, hiddenSize] */
   readonly downProj: Parameter;
+  readonly sharedExperts?: FeedForward;
   private readonly activation: Activation;
   private readonly routing: RoutingOptions;
 
@@ -47,6 +51,7 @@ export class MoeMlp extends Module implements FeedForward {
     numExpertsPerToken,
     activation,
     routing,
+    sharedExperts,
     initializer = normal(0.02),
   }: MoeMlpOptions) {
     super();
@@ -56,22 +61,26 @@ export class MoeMlp extends Module implements FeedForward {
     this.gateProj = new Parameter([numExperts, hiddenSize, intermediateSize], { initializer });
     this.upProj = new Parameter([numExperts, hiddenSize, intermediateSize], { initializer });
     this.downProj = new Parameter([numExperts, intermediateSize, hiddenSize], { initializer });
+    if (sharedExperts) this.sharedExperts = sharedExperts;
   }
 
   /**
    * float32[…, hiddenSize] to the same shape.
    * @throws ShapeError for another width, ConfigError unless there are as many experts as a token goes to.
    */
-  forward<T extends tf.Tensor>(x: T, { residual }: FeedForwardOptions = {}): T {
+  forward<T extends tf.Tensor>(x: T, { residual, routing: observer }: FeedForwardOptions = {}): T {
     return tf.tidy(() => {
       const tokens = tf.reshape<tf.Rank.R2>(x, [-1, x.shape.at(-1) ?? 1]);
-      const routing = routeTopK(this.router.forward(tokens), this.routing);
+      const logits = this.router.forward(tokens);
+      if (observer) observer.add(routingLosses(logits, observer.rows));
+      const routing = routeTopK(logits, this.routing);
       const through = (rows: tf.Tensor2D, { value }: Parameter) =>
         groupedMatmul(rows, value as tf.Tensor3D, routing.groupSizes);
       const rows = dispatchRows(tokens, routing);
       const inner = gated(through(rows, this.gateProj), through(rows, this.upProj), this.activation);
       const mixed = tf.reshape(combineRows(through(inner, this.downProj), routing), x.shape);
-      return (residual ? tf.add(mixed, residual) : mixed) as T;
+      const sum = residual ? tf.add(mixed, residual) : mixed;
+      return (this.sharedExperts?.forward(x, { residual: sum }) ?? sum) as T;
     });
   }
 }

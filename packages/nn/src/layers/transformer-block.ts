@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { AttendOptions, Attention } from './attention';
 import type { FeedForward } from './mlp';
 import type { Norm } from './norm';
+import type { RoutingObserver } from './routing-losses';
 
 export interface TransformerBlockParts {
   attentionNorm: Norm;
@@ -11,11 +12,18 @@ export interface TransformerBlockParts {
   mlp: FeedForward;
   /** What both branches are scaled by, one learned factor for each channel, and its first value. Default: not at all. */
   layerScale?: { size: number; initial: number };
+  /** Norms stand in front of the branches, or behind them, before they are added (OLMo 2, arXiv:2501.00656). Default `before`. */
+  norms?: 'before' | 'after';
+}
+
+export interface BlockOptions extends Omit<AttendOptions, 'residual'> {
+  /** Takes the losses of a mixture of experts. */
+  readonly routing?: RoutingObserver;
 }
 
 /**
- * Pre-norm block: `x += attention(norm(x)); x += mlp(norm(x))`, with each branch scaled where asked for (LayerScale, Touvron
- * et al. 2021, arXiv:2103.17239). Encoders and decoders fill in their own parts.
+ * A transformer's layer: `x += attention(norm(x)); x += mlp(norm(x))`, with each branch scaled where asked for (LayerScale,
+ * Touvron et al. 2021, arXiv:2103.17239), or its norm behind it. Encoders and decoders fill in their own parts.
  */
 export class TransformerBlock extends Module {
   readonly attentionNorm: Norm;
@@ -25,9 +33,18 @@ export class TransformerBlock extends Module {
   /** float32[hiddenSize] both. */
   readonly attentionScale?: Parameter;
   readonly mlpScale?: Parameter;
+  private readonly norms: 'before' | 'after';
 
-  constructor({ attentionNorm, selfAttention, mlpNorm, mlp, layerScale }: TransformerBlockParts) {
+  constructor({
+    attentionNorm,
+    selfAttention,
+    mlpNorm,
+    mlp,
+    layerScale,
+    norms = 'before',
+  }: TransformerBlockParts) {
     super();
+    this.norms = norms;
     this.attentionNorm = attentionNorm;
     this.selfAttention = selfAttention;
     this.mlpNorm = mlpNorm;
@@ -39,20 +56,27 @@ export class TransformerBlock extends Module {
   }
 
   /** float32[B, T, hiddenSize] to the same shape. */
-  forward(x: tf.Tensor3D, options: Omit<AttendOptions, 'residual'>): tf.Tensor3D {
+  forward(x: tf.Tensor3D, { routing, ...options }: BlockOptions): tf.Tensor3D {
     const { attentionNorm, selfAttention, mlpNorm, mlp, attentionScale, mlpScale } = this;
-    const attended = branch(x, attentionScale, (residual) =>
-      selfAttention.forward(attentionNorm.forward(x), { ...options, residual }),
+    const attended = this.branch(x, attentionNorm, attentionScale, (input, residual) =>
+      selfAttention.forward(input, { ...options, residual }),
     );
-    return branch(attended, mlpScale, (residual) => mlp.forward(mlpNorm.forward(attended), { residual }));
+    return this.branch(attended, mlpNorm, mlpScale, (input, residual) =>
+      mlp.forward(input, { residual, routing }),
+    );
+  }
+
+  /** `x + scale · run(norm(x))`, or `x + scale · norm(run(x))`. Where it can, the branch adds x itself, which costs nothing. */
+  private branch(
+    x: tf.Tensor3D,
+    norm: Norm,
+    scale: Parameter | undefined,
+    run: (input: tf.Tensor3D, residual?: tf.Tensor3D) => tf.Tensor3D,
+  ): tf.Tensor3D {
+    if (this.norms === 'after') return tf.add(x, scaled(norm.forward(run(x)), scale));
+    return scale ? tf.add(x, scaled(run(norm.forward(x)), scale)) : run(norm.forward(x), x);
   }
 }
 
-/** `x + scale · run()`; without a scale the branch adds x itself, which costs nothing. */
-function branch(
-  x: tf.Tensor3D,
-  scale: Parameter | undefined,
-  run: (residual?: tf.Tensor3D) => tf.Tensor3D,
-): tf.Tensor3D {
-  return scale ? tf.add(x, tf.mul(run(), scale.value)) : run(x);
-}
+const scaled = (x: tf.Tensor3D, scale: Parameter | undefined): tf.Tensor3D =>
+  scale ? tf.mul(x, scale.value) : x;

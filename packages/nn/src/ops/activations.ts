@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 
-/** Activation functions by the names that Hugging Face configurations use (`gelu_tanh` is their `gelu_pytorch_tanh`). */
+/** Activation functions, mostly by the names that Hugging Face configurations use: see `activationNamed`. */
 export const ACTIVATIONS = [
   'gelu',
   'gelu_tanh',
@@ -13,6 +13,18 @@ export const ACTIVATIONS = [
 ] as const;
 
 export type Activation = (typeof ACTIVATIONS)[number];
+
+const otherNames: Readonly<Record<string, Activation>> = {
+  gelu_pytorch_tanh: 'gelu_tanh',
+  gelu_new: 'gelu_tanh',
+  swish: 'silu',
+};
+
+/** The activation that a Hugging Face configuration calls so; undefined for one that is not known here. */
+export function activationNamed(name: string): Activation | undefined {
+  if (Object.hasOwn(otherNames, name)) return otherNames[name];
+  return ACTIVATIONS.find((known) => known === name);
+}
 
 interface Formula {
   value(x: tf.Tensor): tf.Tensor;

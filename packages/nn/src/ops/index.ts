@@ -1,5 +1,5 @@
 export { activate, gated } from './activate';
-export { ACTIVATIONS, type Activation } from './activations';
+export { ACTIVATIONS, type Activation, activationNamed } from './activations';
 export { type AdamWOptions, type AdamWTarget, adamwUpdate } from './adamw';
 export { adaptiveAveragePool, type GridSize } from './adaptive-average-pool';
 export { type AttentionHeads, attention } from './attention';

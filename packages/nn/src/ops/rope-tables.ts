@@ -22,7 +22,7 @@ export interface RopeTableOptions {
   readonly scaling?: RopeScaling;
   /**
    * For positions of several axes: how many of the `dim / 2` frequencies, in order, turn by each axis
-   * (`mrope_section`). They add up to `dim / 2`.
+   * (`mrope_section`). They add up to `dim / 2`. Positions of one axis turn all of them.
    */
   readonly sections?: readonly number[];
 }
@@ -90,7 +90,7 @@ export function ropeTables(positions: Positions, options: RopeTableOptions): Rop
 
 /** The axis of positions that each frequency turns by. */
 function frequencyAxes(numFrequencies: number, axes: number, sections?: readonly number[]): number[] {
-  const parts = sections ?? (axes === 1 ? [numFrequencies] : []);
+  const parts = axes === 1 ? [numFrequencies] : (sections ?? []);
   const axisOf = parts.flatMap((count, axis) => new Array<number>(count).fill(axis));
   if (axisOf.length !== numFrequencies || parts.length !== axes) {
     throw new ConfigError({

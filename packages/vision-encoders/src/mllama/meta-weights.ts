@@ -59,7 +59,7 @@ const names: NameMap = {
  */
 export function metaWeights(source: WeightSource, config: MllamaConfig): WeightSource {
   const { aspectRatios, maxTiles, patchSize } = resolve(parseConfig('mllama', schema, config));
-  const theirs = (key: string) => toTheirs(names, key)?.key ?? key;
+  const theirs = (key: string) => toTheirs(names, key)[0]?.key ?? key;
   const shape = (key: string): readonly number[] => {
     const [first, second, ...others] = source.shape(theirs(key));
     if (tableKeys.has(key)) return [aspectRatios.length + 1, maxTiles * product(others)];

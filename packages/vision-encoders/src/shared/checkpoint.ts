@@ -1,5 +1,6 @@
 import type { NameMap } from '@mmllm/checkpoints';
 import { parseConfig } from '@mmllm/core';
+import { activationNamed } from '@mmllm/nn';
 import { z } from 'zod';
 import { activation } from './config';
 
@@ -18,18 +19,12 @@ export interface TowerCheckpoint<Config> {
   names(config: Config, prefixes?: string | readonly string[]): NameMap;
 }
 
-const renamed: Record<string, string> = {
-  gelu_pytorch_tanh: 'gelu_tanh',
-  gelu_new: 'gelu_tanh',
-  swish: 'silu',
-};
-
 /** `hidden_act`, by our names. */
 export const hiddenAct = (usual: string) =>
   z
     .string()
     .default(usual)
-    .transform((name) => renamed[name] ?? name)
+    .transform((name) => activationNamed(name) ?? name)
     .pipe(activation);
 
 /** Parses `json[nested]`, or `json` itself where nothing is nested. */

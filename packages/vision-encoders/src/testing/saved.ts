@@ -24,4 +24,4 @@ export async function savedOtherwise(
 
 /** What the names make of each parameter's path; undefined where they have nothing for it. */
 export const keysOf = (module: Module, names: NameMap): (string | undefined)[] =>
-  [...module.namedParameters()].map(([path]) => toTheirs(names, path)?.key);
+  [...module.namedParameters()].map(([path]) => toTheirs(names, path)[0]?.key);

@@ -1,49 +1,41 @@
-import { loadWeights, type NameMap } from '@mmllm/checkpoints';
+import { loadWeights } from '@mmllm/checkpoints';
 import type { Decoder, DecoderInputs } from '@mmllm/core';
-import { llama } from '@mmllm/decoders/llama';
 import * as tf from '@tensorflow/tfjs-core';
+import { decoders } from '../../systems/decoders';
+import { partOf } from '../../systems/part-of';
 import type { ParityCase } from '../case';
 import type { Comparison } from '../comparison';
 import type { ParityFamily } from '.';
 import { compareGradients } from './gradients';
 import { compareGreedy } from './greedy';
 
-/** A family of decoders, as its package exports it. */
-interface DecoderFamily {
-  (config: unknown): Decoder;
-  readonly checkpoint: { config(json: never): unknown; names(): NameMap };
-}
-
 /** Hidden states and logits with padding on the left, greedy tokens, loss and gradients of a decoder. */
-const decoder =
-  (family: DecoderFamily): ParityFamily =>
-  async (golden, comparison) => {
-    const config = family.checkpoint.config((await golden.config()) as never);
-    const [model, holder] = [family(config), family(config)];
-    const names = family.checkpoint.names();
-    await loadWeights(comparison.own(model), await golden.weights(), names);
-    const inputs = await inputsOf(golden);
-    comparison.own(inputs.mask);
-    const embed = (): DecoderInputs => ({ ...inputs, embeddings: model.embed(inputs.ids) });
-    await compareStates(model, embed(), inputs.mask, comparison);
-    const greedy = embed();
-    comparison.own(greedy.embeddings);
-    await compareGreedy(model, inputs.ids, greedy, golden, comparison);
-    const logits = () => {
-      const { hidden } = model.forward(embed());
-      return tf.reshape<tf.Rank.R2>(model.logits(hidden), [-1, model.vocabSize]);
-    };
-    await compareGradients(
-      { model, holder, names, logits, nameOf: (key) => `grad.${key}` },
-      golden,
-      comparison,
-    );
+export const decoder: ParityFamily = async (golden, comparison) => {
+  const [reader, json] = partOf({ config: await golden.config() }, 'config', decoders, 'llama');
+  const [model, holder] = [reader.build(json), reader.build(json)];
+  const names = reader.names(json);
+  await loadWeights(comparison.own(model), await golden.weights(), names);
+  const inputs = await inputsOf(golden);
+  comparison.own(inputs.mask);
+  const embed = (): DecoderInputs => ({ ...inputs, embeddings: model.embed(inputs.ids) });
+  await compareStates(model, embed(), inputs.mask, comparison);
+  const greedy = embed();
+  comparison.own(greedy.embeddings);
+  await compareGreedy(model, inputs.ids, greedy, golden, comparison);
+  const logits = () => {
+    const { hidden } = model.forward(embed());
+    return tf.reshape<tf.Rank.R2>(model.logits(hidden), [-1, model.vocabSize]);
   };
-
-export const decoderFamilies = {
-  'decoder-llama': decoder(llama as DecoderFamily),
-  'decoder-llama3': decoder(llama as DecoderFamily),
+  await compareGradients({ model, holder, names, logits, nameOf: gradientName }, golden, comparison);
 };
+
+/** Gradients have the names of transformers in memory, which of a few tensors are others than in the file. */
+function gradientName(key: string): string {
+  const inMemory = key
+    .replace(/experts\.fc1\.weight$/, 'experts.gate_up_proj')
+    .replace(/experts\.fc2\.weight$/, 'experts.down_proj');
+  return `grad.${inMemory}`;
+}
 
 async function inputsOf(golden: ParityCase) {
   const ids = await golden.ids('in.ids');

@@ -23,8 +23,10 @@ export async function compareGradients(
   golden: ParityCase,
   comparison: Comparison,
 ): Promise<void> {
-  const wanted = (key: string | undefined) => key !== undefined && comparison.wants(nameOf(key));
-  const parameters = [...model.namedParameters()].filter(([path]) => wanted(toTheirs(names, path)?.key));
+  const wanted = (key: string) => comparison.wants(nameOf(key));
+  const parameters = [...model.namedParameters()].filter(([path, { shape }]) =>
+    toTheirs(names, path, shape[0]).some(({ key }) => wanted(key)),
+  );
   const targets = shiftedLabels(await golden.ints('in.labels'));
   const { value, grads } = tf.variableGrads(
     () => tf.tidy(() => crossEntropy(logits(), targets)),

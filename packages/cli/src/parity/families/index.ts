@@ -3,7 +3,7 @@ import type { Comparison } from '../comparison';
 import { internVit, vit } from './alone';
 import { chat } from './chat';
 import { clip, siglip } from './contrastive';
-import { decoderFamilies } from './decoder';
+import { decoder } from './decoder';
 import { imageFamilies } from './images';
 import { llava } from './llava';
 import { patchLinear } from './patch-linear';
@@ -33,7 +33,7 @@ export const families: ParityFamilies = {
   vit,
   'intern-vit': internVit,
   'patch-linear': patchLinear,
-  ...decoderFamilies,
+  'decoder-*': decoder,
   ...imageFamilies,
   llava,
   ...projectorFamilies,

@@ -36,9 +36,12 @@ export interface TrainedModel {
 /** The stages of a case, as `train` takes them but for the data: what is not trained is frozen. */
 export function stagesOf(golden: ParityCase, { model, names, inMemory }: TrainedModel) {
   return goldenStages(golden).map((stage) => {
-    const isTrained = (path: string) => stage.trained.includes(inMemory(toTheirs(names, path)?.key ?? ''));
-    const paths = [...model.namedParameters()].map(([path]) => path).filter(isTrained);
-    const everything = paths.length === [...model.namedParameters()].length;
+    const all = [...model.namedParameters()];
+    const paths = all.flatMap(([path, { shape }]) => {
+      const keys = toTheirs(names, path, shape[0]).map(({ key }) => inMemory(key));
+      return keys.some((key) => stage.trained.includes(key)) ? [path] : [];
+    });
+    const everything = paths.length === all.length;
     return {
       name: stage.name,
       learningRate: stage.lr,

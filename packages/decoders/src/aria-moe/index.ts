@@ -1,0 +1,2 @@
+export { ariaMoe } from './aria-moe';
+export type { AriaMoeConfig } from './config';

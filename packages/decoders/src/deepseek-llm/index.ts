@@ -1,0 +1,1 @@
+export { type DeepseekLlmConfig, deepseekLlm } from './deepseek-llm';

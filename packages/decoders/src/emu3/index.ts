@@ -1,0 +1,1 @@
+export { type Emu3Config, emu3 } from './emu3';

@@ -1,0 +1,1 @@
+export { type GemmaConfig, gemma } from './gemma';

@@ -1,0 +1,2 @@
+export type { MistralConfig } from './config';
+export { mistral } from './mistral';

@@ -1,0 +1,2 @@
+export type { MolmoConfig } from './config';
+export { molmo } from './molmo';

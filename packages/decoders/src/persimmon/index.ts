@@ -1,0 +1,2 @@
+export type { PersimmonConfig } from './config';
+export { persimmon } from './persimmon';

@@ -1,0 +1,2 @@
+export type { Qwen2Config } from './config';
+export { qwen2 } from './qwen2';
