@@ -12,6 +12,8 @@ const cases = [
   'intern-vit/6b-layout',
   'patch-linear/p16-48px',
   'llava/base',
+  'c-abstractor/base',
+  'perceiver-resampler/base',
 ];
 
 describeBackends('parity', () => {

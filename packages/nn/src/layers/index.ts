@@ -1,4 +1,5 @@
 export * from './attention';
+export * from './depthwise-conv';
 export * from './embedding';
 export * from './hold-weights';
 export * from './linear';

@@ -1,6 +1,7 @@
 export { activate, gated } from './activate';
 export { ACTIVATIONS, type Activation, activationNamed } from './activations';
 export { type AdamWOptions, type AdamWTarget, adamwUpdate } from './adamw';
+export { adaptiveAveragePool, type GridSize } from './adaptive-average-pool';
 export { type AttentionHeads, attention } from './attention';
 export { type AttentionMask, type AttentionSizes, attentionMask } from './attention-mask';
 export { cacheAppend } from './cache-append';
@@ -13,6 +14,7 @@ export {
   type KernelDefinition,
   type OpDefinition,
 } from './define-op';
+export { depthwiseConv } from './depthwise-conv';
 export { embedding } from './embedding';
 export { groupedMatmul } from './grouped-matmul';
 export { weightFormat } from './held/format';

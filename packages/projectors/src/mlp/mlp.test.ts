@@ -3,7 +3,7 @@ import { assertTensorsClose, expectNoLeak } from '@mmllm/conformance';
 import { ConfigError, type ImageTokens, ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { linear, mlp } from './index';
+import { linear, mlp } from '../index';
 
 const images: ImageTokens[] = [
   {
@@ -105,5 +105,32 @@ describe('linear', () => {
 
   it('refuses unknown keys', () => {
     expect(() => linear({ biases: false } as Parameters<typeof linear>[0])).toThrow(ConfigError);
+  });
+});
+
+describe('checkpoint', () => {
+  it('reads what LLaVA says of its projector', () => {
+    const { config, names } = mlp.checkpoint;
+    expect(config({})).toEqual({ activation: 'gelu', bias: true });
+    expect(
+      config({ projector_hidden_act: 'gelu_pytorch_tanh', multimodal_projector_bias: false }),
+    ).toMatchObject({ activation: 'gelu_tanh', bias: false });
+    expect(() => config({ projector_hidden_act: 'mish' })).toThrow(ConfigError);
+    expect(names({}, '').rules.map(({ theirs }) => theirs)).toEqual([
+      'linear_1.weight',
+      'linear_1.bias',
+      'linear_2.weight',
+      'linear_2.bias',
+    ]);
+  });
+
+  it('has PaliGemma’s name for its only layer', () => {
+    expect(linear.checkpoint.config({})).toEqual({ bias: true });
+    expect(linear.checkpoint.names({}).rules[0]).toEqual({
+      ours: 'layers.0.weight',
+      theirs: 'multi_modal_projector.linear.weight',
+      alternatives: ['model.multi_modal_projector.linear.weight'],
+      layout: 'linear',
+    });
   });
 });
