@@ -28,6 +28,8 @@ class Parrot extends Module implements Decoder {
     hidden: 'ids' in inputs ? this.embed(inputs.ids) : inputs.embeddings,
   });
   logits = (hidden: tf.Tensor) => hidden;
+  score = async (_: unknown, continuations: readonly (readonly number[])[]) =>
+    Float32Array.from(continuations, (tokens) => -tokens.length);
   createCache(): never {
     throw new Error('no cache');
   }

@@ -1,4 +1,4 @@
-import type { Scalar, Tensor, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Module } from '../module';
 import type { AttentionRule } from './attention';
 
@@ -40,6 +40,8 @@ export interface DecoderInputs {
   readonly positions: Positions;
   readonly rule: AttentionRule;
   readonly injections?: readonly LayerInjection[];
+  /** The ids that the embeddings stand for, where they are known: a repetition penalty counts them. */
+  readonly tokens?: TokenIds;
   /** Frees what the injections keep. */
   dispose?(): void;
 }
@@ -121,15 +123,49 @@ export interface DecoderOutput {
   readonly auxiliaryLosses?: readonly AuxiliaryLoss[];
 }
 
+/** What a function of the caller's is told of a step. */
+export interface LogitsStep {
+  /** Number of tokens that were generated before. */
+  readonly step: number;
+  /** These tokens, for every row. */
+  readonly tokens: readonly (readonly number[])[];
+}
+
+/** Changes the logits of a step, float32[B, vocabSize], on the device. What it makes is freed with the step. */
+export type LogitsProcessor = (logits: Tensor2D, step: LogitsStep) => Tensor2D;
+
 export interface GenerateOptions {
   /** Default 64. */
   readonly maxNewTokens?: number;
+  /** No stop token is picked before there are so many. Default 0. */
+  readonly minNewTokens?: number;
   /** 0 is greedy, the default. */
   readonly temperature?: number;
   /** Sample among the k likeliest tokens only. */
   readonly topK?: number;
   /** Sample among the likeliest tokens whose probabilities add up to p. */
   readonly topP?: number;
+  /** Sample among the tokens that are at least so many times as likely as the likeliest. */
+  readonly minP?: number;
+  /** Above 1, tokens of the prompt and of the answer become less likely: see the decoder's README. Default 1. */
+  readonly repetitionPenalty?: number;
+  /** Taken from the logit of every token that the answer has. Default 0. */
+  readonly presencePenalty?: number;
+  /** Taken from it for each time that the answer has it. Default 0. */
+  readonly frequencyPenalty?: number;
+  /** Functions of your own, run in this order after the penalties and before temperature. */
+  readonly processors?: readonly LogitsProcessor[];
+  /**
+   * Classifier-free guidance: how far from what the negative prompts make likely, 1 for not at all. There is one for
+   * every prompt; they stay the caller's.
+   */
+  readonly guidance?: { readonly scale: number; readonly negative: DecoderInputs | TextInputs };
+  /** More than 1 is beam search: the tokens are known, and come, at the end. Default 1. */
+  readonly numBeams?: number;
+  /** Of beams: scores are divided by the length to this power. Default 1. */
+  readonly lengthPenalty?: number;
+  /** Of beams: `true` stops once there are enough finished ones, `never` only when no better can come. Default false. */
+  readonly earlyStopping?: boolean | 'never';
   /** Equal seeds give equal samples. Default 0. */
   readonly seed?: number;
   /** Tokens that end a sequence; they are not part of the result. */
@@ -175,4 +211,12 @@ export interface Decoder extends Module {
   createCache(batch: number, options?: CacheOptions): KeyValueCache;
   /** Streams tokens; the cache it makes is freed when the loop ends, also early. The inputs stay the caller's. */
   generate(inputs: DecoderInputs | TextInputs, options?: GenerateOptions): AsyncIterable<GeneratedTokens>;
+  /**
+   * The log-probability of each continuation of one prompt, summed over its tokens. The inputs stay the caller's.
+   * @throws ShapeError for several prompts, ConfigError for an empty continuation, ContextLengthError.
+   */
+  score(
+    inputs: DecoderInputs | TextInputs,
+    continuations: readonly (readonly number[])[],
+  ): Promise<Float32Array>;
 }

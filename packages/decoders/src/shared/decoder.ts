@@ -21,8 +21,9 @@ import {
   ropeTables,
 } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import { generateTokens } from '../generation/generate';
+import { scoreContinuations } from '../generation/score';
 import { AuxiliarySum, type LossCoefficients } from './auxiliary';
-import { generateTokens } from './generate';
 import { checkInputs, embedText, injectionTable } from './inputs';
 import { TensorCache } from './kv-cache';
 import { recomputedLayer } from './recomputed-layer';
@@ -120,6 +121,19 @@ export class TransformerDecoder extends Module implements Decoder {
     options?: GenerateOptions,
   ): AsyncGenerator<GeneratedTokens, void> {
     return generateTokens(this, inputs, options);
+  }
+
+  async score(
+    inputs: DecoderInputs | TextInputs,
+    continuations: readonly (readonly number[])[],
+  ): Promise<Float32Array> {
+    if ('embeddings' in inputs) return scoreContinuations(this, inputs, continuations);
+    const embedded = embedText(this, inputs);
+    try {
+      return await scoreContinuations(this, embedded, continuations);
+    } finally {
+      embedded.embeddings.dispose();
+    }
   }
 
   #forward(inputs: DecoderInputs, options: ForwardOptions): DecoderOutput {
