@@ -4,7 +4,7 @@ export { layersSchema, MAX_LAYERS, MAX_SIZE, sizeSchema } from './config-limits'
 export * from './contracts';
 export { formatTable, type PictureTokens, tokensOfPicture } from './describe';
 export * from './errors';
-export type { Answer, GenerationStream } from './generation';
+export * from './generation';
 export {
   bfloat16ToFloat32,
   float16ToFloat32,

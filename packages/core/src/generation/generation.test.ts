@@ -1,10 +1,10 @@
 import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { composeModel } from './compose';
-import type { Decoder, GeneratedTokens, GenerateOptions, ProcessorFactory } from './contracts';
-import type { MultimodalModel } from './model';
-import { Module } from './module';
+import { composeModel } from '../compose';
+import type { Decoder, GeneratedTokens, GenerateOptions, ProcessorFactory } from '../contracts';
+import type { MultimodalModel } from '../model';
+import { Module } from '../module';
 
 /** Bytes of the answer, one token each; `é` takes two. */
 const answer = [...new TextEncoder().encode('café ok')];
@@ -94,7 +94,12 @@ async function read(text: AsyncIterable<string>): Promise<string[]> {
   return pieces;
 }
 const ask = { prompt: 'what?' };
-const whole = { ids: Int32Array.from(answer), text: 'café ok', finishReason: 'stop' };
+const whole = {
+  ids: Int32Array.from(answer),
+  text: 'café ok',
+  finishReason: 'stop',
+  timings: expect.objectContaining({ promptTokens: 2, newTokens: answer.length }),
+};
 
 describe('model.generate', () => {
   it('streams pieces of complete characters', async () => {
@@ -187,4 +192,75 @@ describe('model.generate', () => {
 
 it('model.generateAll answers every sample, in order', async () => {
   expect(await model.generateAll([ask, ask])).toEqual([whole, whole]);
+});
+
+describe('stop strings', () => {
+  it('end an answer before them, and the work as well', async () => {
+    const { text, tokens, result } = model.generate(ask, { stop: ['é o'] });
+    expect((await read(text)).join('')).toBe('caf');
+    const { ids, finishReason } = await result;
+    expect([...ids]).toEqual(answer.slice(0, 7));
+    expect(finishReason).toBe('stop');
+    const pieces: unknown[] = [];
+    for await (const piece of tokens) pieces.push(piece);
+    expect(pieces.slice(0, 4)).toEqual([
+      { id: 99, text: 'c' },
+      { id: 97, text: 'a' },
+      { id: 102, text: 'f' },
+      { id: 195, text: '' },
+    ]);
+  });
+
+  it('of a default yield to those of a call', async () => {
+    const own = await composeModel({ decoder, processor, generation: { stop: ['f'], stopIds: [1] } });
+    expect((await own.generate(ask).result).text).toBe('ca');
+    expect(decoder.asked?.stopIds).toEqual([1]);
+    expect((await own.generate(ask, { stop: [], stopIds: [stop] }).result).text).toBe('café ok');
+  });
+
+  it('need text', async () => {
+    const silent = await composeModel({ decoder });
+    const ids = { data: Int32Array.of(1), shape: [1, 1] as const };
+    await expect(Promise.resolve(silent.generate({ ids }, { stop: ['x'] }).result)).rejects.toThrow(
+      'without a processor',
+    );
+  });
+});
+
+describe('ids', () => {
+  const ids = { data: Int32Array.of(1, 2, 3), shape: [1, 3] as const };
+
+  it('are answered without a processor, by ids', async () => {
+    const silent = await composeModel({ decoder });
+    const { ids: generated, text, timings } = await silent.generate({ ids }, { stopIds: [stop] }).result;
+    expect([...generated]).toEqual(answer);
+    expect(text).toBe('');
+    expect(timings.promptTokens).toBe(3);
+  });
+
+  it('are one sequence', async () => {
+    const two = { data: new Int32Array(4), shape: [2, 2] as const };
+    await expect(Promise.resolve(model.generate({ ids: two }).result)).rejects.toThrow('one sequence');
+    await expect(model.generateAll([{ ids }, ask])).rejects.toThrow('1 of 2 that are none');
+  });
+});
+
+describe('model.choose', () => {
+  it('sorts the answers by their log-probability', async () => {
+    expect(await model.choose(ask, ['perhaps', 'no', 'yes'])).toEqual([
+      { answer: 'no', logProbability: -2 },
+      { answer: 'yes', logProbability: -3 },
+      { answer: 'perhaps', logProbability: -7 },
+    ]);
+    await expect(model.choose(ask, [])).rejects.toThrow('at least one answer');
+  });
+});
+
+it('guidance takes a conversation of its own, for every sample', async () => {
+  await model.generateAll([ask, ask], { guidance: { scale: 3, negative: { prompt: 'nothing' } } });
+  const { guidance } = decoder.asked ?? {};
+  expect(guidance?.scale).toBe(3);
+  expect(guidance && 'embeddings' in guidance.negative && guidance.negative.embeddings.shape).toEqual([
+    2, 2, 2,
+  ]);
 });
