@@ -17,7 +17,7 @@ const wasm = () => tf.backend() as BackendWasm;
 const TYPES = ['float32', 'bfloat16', 'float16'] as const;
 
 /** Numbers of a type with any bits, all kinds of NaN among those of 16. */
-function noise(type: WeightPiece['type'], length: number): WeightPiece {
+function noise(type: (typeof TYPES)[number], length: number): WeightPiece {
   const { data } = randomHost([length], 5, 10);
   if (type === 'float32') return { type, values: data };
   return { type, values: Uint16Array.from(data, (value, i) => (value * 2 ** 20 + i * 7919) & 0xffff) };

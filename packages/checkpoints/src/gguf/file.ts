@@ -1,4 +1,5 @@
-import { type ByteSource, type ReadOptions, readExactly } from '../source';
+import { quote } from '../safetensors/json';
+import { type ByteSource, checkRange, type ReadIntoOptions, type ReadOptions, readExactly } from '../source';
 import { unknownTensor } from '../unknown-tensor';
 import { type GgufHeader, readGgufHeader } from './header';
 import { type GgufMetadata, type GgufValue, metadataValue } from './metadata';
@@ -36,6 +37,21 @@ export class GgufFile implements GgufHeader {
   async read(name: string, options?: ReadOptions): Promise<GgufTensor> {
     const { type, shape, start, end } = this.span(name);
     return { type, shape, data: await readExactly(this.#source, start, end, options) };
+  }
+
+  /**
+   * The same for rows `start` to `end` (exclusive) of the first axis; a scalar is one row. The bytes may be a view of
+   * `into`.
+   * @throws CheckpointError as `read`, and for rows that the tensor does not have.
+   */
+  async readRows(name: string, start: number, end: number, options?: ReadIntoOptions): Promise<GgufTensor> {
+    const { type, shape, ...span } = this.span(name);
+    const [rows = 1, ...row] = shape;
+    const size = span.end - span.start;
+    const [from, to] = [start, end].map((at) => (at * size) / rows) as [number, number];
+    checkRange({ name: `${this.name} ${quote(name)}`, size }, from, to);
+    const data = await readExactly(this.#source, span.start + from, span.start + to, options);
+    return { type, shape: [end - start, ...row], data };
   }
 
   /** @throws CheckpointError for an unknown name. */

@@ -1,4 +1,11 @@
-import { type Parameter, turnRows, type WeightPiece, type WeightWriter } from '@mmllm/core';
+import {
+  type GroupedPiece,
+  type Parameter,
+  turnRows,
+  type WeightPiece,
+  type WeightWriter,
+  widen,
+} from '@mmllm/core';
 import type { ReadOptions } from '../source';
 import { interleavedRows, isTurned, rowsToOurs, sizeOfRow } from './layout';
 import type { NameRule } from './name-map';
@@ -135,12 +142,32 @@ function wholeReader(source: WeightSource, signal: AbortSignal | undefined): Row
 
 /** @param shape of the whole tensor */
 function arrange(piece: WeightPiece, rule: NameRule, shape: readonly number[]): WeightPiece {
-  return piece.type === 'float32'
-    ? { type: piece.type, values: arrangeValues(piece.values, rule, shape) }
-    : { type: piece.type, values: arrangeValues(piece.values, rule, shape) };
+  switch (piece.type) {
+    case 'float32':
+      return { type: piece.type, values: arrangeValues(piece.values, rule, shape) };
+    case 'bfloat16':
+    case 'float16':
+      return { type: piece.type, values: arrangeValues(piece.values, rule, shape) };
+    default:
+      return keepsGroups(rule)
+        ? arrangeGroups(piece, rule, shape)
+        : arrange({ type: 'float32', values: widen(piece) }, rule, shape);
+  }
 }
 
-function arrangeValues<T extends Float32Array | Uint16Array>(
+/** Whether rows are only moved as a whole, so that groups along them stay together. */
+const keepsGroups = (rule: NameRule): boolean =>
+  rule.layout !== 'conv-linear' && !rule.columns && (rule.stacked === undefined || !isTurned(rule));
+
+function arrangeGroups(piece: GroupedPiece, rule: NameRule, shape: readonly number[]): GroupedPiece {
+  const groups = (piece.scales.length / piece.values.length) * shape.at(-1)!;
+  const scales = arrangeValues(piece.scales, rule, shape.with(-1, groups));
+  return piece.type === 'q8'
+    ? { type: piece.type, values: arrangeValues(piece.values, rule, shape), scales }
+    : { type: piece.type, values: arrangeValues(piece.values, rule, shape), scales };
+}
+
+function arrangeValues<T extends WeightPiece['values']>(
   values: T,
   rule: NameRule,
   shape: readonly number[],

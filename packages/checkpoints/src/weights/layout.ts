@@ -1,4 +1,4 @@
-import { turnRows } from '@mmllm/core';
+import { turnRows, type WeightPiece } from '@mmllm/core';
 
 /** How the file arranges the values of a parameter, when not as we do. */
 export type RuleLayout =
@@ -88,7 +88,7 @@ export const isTurned = (rule: RuleLayout): boolean =>
  * where `interleavedRows` says so: then they are whole heads. What is left is to turn them where `isTurned` says so. The result may
  * be `rows` itself.
  */
-export function rowsToOurs<T extends Float32Array | Uint16Array>(
+export function rowsToOurs<T extends WeightPiece['values']>(
   rule: RuleLayout,
   rows: T,
   theirs: readonly number[],
@@ -129,7 +129,7 @@ export function valuesToTheirs(
 }
 
 /** Moves the rows that turn together, of each head, to its two halves (`apart`) or beside each other. */
-function moveRows<T extends Float32Array | Uint16Array>(
+function moveRows<T extends WeightPiece['values']>(
   values: T,
   width: number,
   headRows: number,

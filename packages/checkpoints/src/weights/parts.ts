@@ -1,3 +1,4 @@
+import type { WeightPiece } from '@mmllm/core';
 import { sameShape, sizeOfRow } from './layout';
 
 /** A part of a file tensor, cut before the layout applies. Without any of these it is the whole; at most one may be given. */
@@ -50,7 +51,7 @@ export function fitsPart(piece: readonly number[], shape: readonly number[], par
 }
 
 /** The columns of the part, of whole rows of a tensor of `shape`. May be `values` itself. */
-export function pickColumns<T extends Float32Array | Uint16Array>(
+export function pickColumns<T extends WeightPiece['values']>(
   values: T,
   shape: readonly number[],
   { columns }: FilePart,

@@ -21,7 +21,7 @@ export interface WeightSource {
   read(key: string, options?: ReadOptions): Promise<Float32Array>;
   /**
    * Some of the values: rows `start` to `end` (exclusive) of the first axis; a scalar is one row. What is stored as
-   * float16 or bfloat16 stays so. May be a view of the source's memory or of `into`. A source without it is read tensor
+   * float16, bfloat16 or in groups of 32 stays so. May be a view of the source's memory or of `into`. A source without it is read tensor
    * by tensor.
    */
   readRows?(key: string, start: number, end: number, options?: ReadIntoOptions): Promise<WeightPiece>;

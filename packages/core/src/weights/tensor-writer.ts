@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { HostWriter } from './host-writer';
-import type { WeightPiece } from './piece';
+import { type GroupedPiece, type WeightPiece, widen } from './piece';
 import type { WeightWriter, WriterOptions } from './writer';
 
 /**
@@ -9,14 +9,20 @@ import type { WeightWriter, WriterOptions } from './writer';
  */
 const WRITE_WEIGHT = 'mmllm/WriteWeight';
 
+/** What the kernel takes: groups are widened before. */
+type FloatPiece = Exclude<WeightPiece, GroupedPiece>;
+
 interface WriteAttrs {
   readonly shape: readonly number[];
   readonly turned: boolean;
   /** Numbers that are there already. */
   readonly at: number;
-  readonly type: WeightPiece['type'];
-  readonly values: WeightPiece['values'];
+  readonly type: FloatPiece['type'];
+  readonly values: FloatPiece['values'];
 }
+
+const toFloats = (piece: WeightPiece): FloatPiece =>
+  piece.type === 'q8' || piece.type === 'q4' ? { type: 'float32', values: widen(piece) } : piece;
 
 /** Writes by the backend's kernel. */
 class KernelWriter implements WeightWriter<tf.Tensor> {
@@ -30,7 +36,8 @@ class KernelWriter implements WeightWriter<tf.Tensor> {
     this.#turned = turned;
   }
 
-  write({ type, values }: WeightPiece): void {
+  write(piece: WeightPiece): void {
+    const { type, values } = toFloats(piece);
     const before = this.#tensor;
     const attrs: WriteAttrs = { shape: this.#shape, turned: this.#turned, at: this.#at, type, values };
     // tfjs types attributes as JSON; it hands them to the kernel untouched.

@@ -1,3 +1,5 @@
+import type { WeightPiece } from './piece';
+
 /** Side of the square blocks that are turned at a time, so that reads and writes both stay in the cache. */
 const BLOCK = 32;
 
@@ -11,7 +13,7 @@ export interface TurnedPlace<T> {
 }
 
 /** Writes the rows of a matrix [rows, columns] as columns of another. */
-export function turnRows<T extends Float32Array | Uint16Array>(
+export function turnRows<T extends WeightPiece['values']>(
   values: T,
   columns: number,
   { into, height, first = 0 }: TurnedPlace<T>,

@@ -101,6 +101,14 @@ function hasAll(words: Int32Array, exponent: number): boolean {
   return (sums & 0x8000_8000) !== 0;
 }
 
+/**
+ * The same for the scales of a type in groups.
+ * @throws WeightError for NaN and infinities.
+ */
+export function checkScales(scales: Float32Array, type: 'q8' | 'q4', path: string): void {
+  checkFinite(scales, type, path);
+}
+
 function encodeRow(row: Float32Array, type: HeldType, codes: HeldCodes['codes'], scales: Float32Array): void {
   if (codes instanceof Uint16Array) {
     const toCode = type === 'bfloat16' ? toBfloat16 : toFloat16;

@@ -26,7 +26,7 @@ const sizes = [
 const STORED = ['float32', 'bfloat16', 'float16'] as const;
 
 /** [outputs, inputs], as a file of that type has it. */
-function stored(type: WeightPiece['type'], { outputs, inputs }: (typeof sizes)[number]): WeightPiece {
+function stored(type: (typeof STORED)[number], { outputs, inputs }: (typeof sizes)[number]): WeightPiece {
   const { data } = randomHost([outputs * inputs], 7, 0.1);
   if (type === 'float32') return { type, values: data };
   return { type, values: Uint16Array.from(data, type === 'bfloat16' ? toBfloat16 : toFloat16) };

@@ -1,6 +1,7 @@
 import { type HeldType, type HeldWeight, type WeightPiece, type WeightWriter, widen } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { checkCodes, encode, type HeldCodes, noCodes } from './codes';
+import { checkCodes, checkScales, encode, type HeldCodes, noCodes } from './codes';
+import { GROUP } from './groups';
 import { heldWeight, packCodes } from './hold';
 
 /** What a weight that comes piece by piece is to be held as. */
@@ -28,12 +29,21 @@ export function heldWriter({ type, shape, inputAxis, path }: WriterTarget): Weig
 
 function encodePiece(piece: WeightPiece, type: HeldType, inputs: number, path: string): HeldCodes {
   const outputs = piece.values.length / inputs;
-  if (piece.type === 'float32' || piece.type !== type) {
+  if (piece.type === 'float32' || piece.type !== type || !fits(piece, inputs)) {
     return encode({ values: widen(piece), shape: [outputs, inputs], inputAxis: 1 }, type, path);
+  }
+  if (piece.type === 'q8' || piece.type === 'q4') {
+    checkScales(piece.scales, piece.type, path);
+    return { type, outputs, inputs, codes: piece.values, scales: piece.scales };
   }
   checkCodes(piece.values, piece.type, path);
   return { type, outputs, inputs, codes: piece.values, scales: new Float32Array() };
 }
+
+/** Whether its codes can be taken over. Kernels turn the sign of q8's, and −128, which ggml never writes, has no other. */
+const fits = (piece: WeightPiece, inputs: number): boolean =>
+  (piece.type !== 'q8' && piece.type !== 'q4') ||
+  (inputs % GROUP === 0 && (piece.type !== 'q8' || !piece.values.includes(-128)));
 
 /**
  * A kernel that a backend may register to pack outputs as they come: inputs `{ into? }`, the packing so far, and as

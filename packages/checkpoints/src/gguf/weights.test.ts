@@ -1,0 +1,55 @@
+import { widen } from '@mmllm/core';
+import { describe, expect, it } from 'vitest';
+import { bufferSource } from '../source';
+import { hostModule } from '../weights/host-module';
+import { loadWeights } from '../weights/load';
+import type { WeightSource } from '../weights/source';
+import { dequantize } from './dequantize';
+import { openGguf } from './file';
+import { readFixture } from './fixtures';
+import { GGUF_TYPES } from './types';
+import { ggufWeights } from './weights';
+
+const bits = (values: Float32Array) => new Uint32Array(values.slice().buffer);
+
+const HELD: Record<string, string> = { F16: 'float16', BF16: 'bfloat16', Q8_0: 'q8', Q4_0: 'q4' };
+
+describe('ggufWeights', async () => {
+  const file = await openGguf(bufferSource(readFixture('types.gguf'), 'types.gguf'));
+  const source = ggufWeights(file);
+
+  it.each(GGUF_TYPES)('gives rows of %s as stored, with the bits that ggml gives', async (type) => {
+    const all = dequantize(await file.read(type));
+    for (const [start, end] of [
+      [0, 3],
+      [1, 2],
+      [2, 3],
+    ] as const) {
+      const piece = await source.readRows(type, start, end, { into: new Uint8Array(8192) });
+      expect(piece.type).toBe(HELD[type] ?? 'float32');
+      expect(bits(widen(piece))).toEqual(bits(all.subarray(start * 1024, end * 1024)));
+    }
+    await expect(source.readRows(type, 2, 4)).rejects.toThrow('a byte range within');
+  });
+
+  it.each(['Q8_0', 'Q4_0'] as const)('moves rows and picks columns of %s with their scales', async (type) => {
+    const matrix: WeightSource = {
+      name: 'matrix',
+      keys: () => ['w'],
+      shape: () => [6, 512],
+      read: async () => dequantize(await file.read(type)),
+    };
+    const grouped = { ...matrix, readRows: () => source.readRows(type, 0, 3) };
+    for (const [rule, shape] of [
+      [{ layout: 'linear', interleavedHeads: 1 }, [512, 6]],
+      [{ interleavedHeads: 3 }, [6, 512]],
+      [{ columns: [5, 105] }, [6, 100]],
+    ] as const) {
+      const [actual, expected] = [hostModule({ w: shape }), hostModule({ w: shape })];
+      const map = { rules: [{ ours: 'w', theirs: 'w', ...rule }] };
+      await loadWeights(actual, grouped, map);
+      await loadWeights(expected, matrix, map);
+      expect(bits(await actual.parameter('w').read())).toEqual(bits(await expected.parameter('w').read()));
+    }
+  });
+});
