@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { bufferSource } from '../source';
 import { hostModule } from '../weights/host-module';
 import { loadWeights } from '../weights/load';
+import type { NameRule } from '../weights/name-map';
 import type { WeightSource } from '../weights/source';
 import { dequantize } from './dequantize';
 import { openGguf } from './file';
@@ -40,16 +41,24 @@ describe('ggufWeights', async () => {
       read: async () => dequantize(await file.read(type)),
     };
     const grouped = { ...matrix, readRows: () => source.readRows(type, 0, 3) };
-    for (const [rule, shape] of [
-      [{ layout: 'linear', interleavedHeads: 1 }, [512, 6]],
-      [{ interleavedHeads: 3 }, [6, 512]],
-      [{ columns: [5, 105] }, [6, 100]],
-    ] as const) {
-      const [actual, expected] = [hostModule({ w: shape }), hostModule({ w: shape })];
-      const map = { rules: [{ ours: 'w', theirs: 'w', ...rule }] };
-      await loadWeights(actual, grouped, map);
-      await loadWeights(expected, matrix, map);
-      expect(bits(await actual.parameter('w').read())).toEqual(bits(await expected.parameter('w').read()));
+    for (const [rules, shapes] of [
+      [[{ ours: 'a', theirs: 'w', layout: 'linear', interleavedHeads: 1 }], { a: [512, 6] }],
+      [[{ ours: 'a', theirs: 'w', interleavedHeads: 3 }], { a: [6, 512] }],
+      [
+        [
+          { ours: 'a', theirs: 'w', columns: [0, 100] },
+          { ours: 'b', theirs: 'w', columns: [100, 512] },
+        ],
+        { a: [6, 100], b: [6, 412] },
+      ],
+    ] as [NameRule[], Record<string, number[]>][]) {
+      const [actual, expected] = [hostModule(shapes), hostModule(shapes)];
+      await loadWeights(actual, grouped, { rules });
+      await loadWeights(expected, matrix, { rules });
+      for (const path of Object.keys(shapes))
+        expect(bits(await actual.parameter(path).read())).toEqual(
+          bits(await expected.parameter(path).read()),
+        );
     }
   });
 });

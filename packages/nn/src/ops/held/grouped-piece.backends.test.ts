@@ -18,7 +18,11 @@ function grouped(type: 'q8' | 'q4'): GroupedPiece {
     (_, i) => (i % 2 ? -1 : 1) * (1 + (i % 13) / 1024),
   );
   if (type === 'q4')
-    return { type, values: Uint8Array.from({ length: count }, (_, i) => (i * 7) % 16), scales };
+    return {
+      type,
+      values: Uint8Array.from({ length: count }, (_, i) => (i * i * 7 + (i >> 3)) % 16),
+      scales,
+    };
   return { type, values: Int8Array.from({ length: count }, (_, i) => ((i * 37) % 255) - 127), scales };
 }
 
@@ -62,7 +66,7 @@ describeBackends('groups of a file', () => {
   it.each(['q8', 'q4'] as const)('of %s multiply as their float32 values', async (type) => {
     const [held, plain] = [layer(type, grouped(type)), layer('float32', grouped(type))];
     const x = tf.tensor2d(
-      Float32Array.from({ length: 3 * INPUTS }, (_, i) => Math.sin(i) / 100),
+      Float32Array.from({ length: 3 * INPUTS }, (_, i) => Math.sin(i * i) / 100),
       [3, INPUTS],
     );
     const [actual, expected] = [heldLinear(x, held.held!), matmul(x, plain.value as tf.Tensor2D)];
