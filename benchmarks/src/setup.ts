@@ -58,12 +58,13 @@ export function findModels({ models }: BenchOptions, python: Found): Promise<Fou
   return attempt(async () => {
     if (models) return resolve(models);
     const folder = join(cache, 'models');
-    const stamp = join(folder, 'made.txt');
-    if (existsSync(stamp)) return folder;
+    const script = path('../peers/make_models.py');
+    const [wanted, stamp] = [readFileSync(script, 'utf8'), join(folder, 'made.txt')];
+    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return folder;
     if ('missing' in python) throw new Error(python.missing);
-    console.error('making the models (some minutes, 2.6 GB) …');
-    await command(python.path, path('../peers/make_models.py'), folder);
-    writeFileSync(stamp, '');
+    console.error('making the models (some minutes, 3 GB) …');
+    await command(python.path, script, folder);
+    writeFileSync(stamp, wanted);
     return folder;
   }, 'no models');
 }
