@@ -12,7 +12,7 @@ import { lanesSum, madd } from './vector';
 /** Up to so many queries, packing keys and values costs more than it brings. */
 export const FEW: i32 = 4;
 
-/** Keys that are weighed at a time: their values stay in the first cache for all rows. */
+/** Keys that are read at a time: they and their values stay in the first cache for all rows. */
 const NEAR_KEYS: i32 = 32;
 
 /** The memory of one thread; a row is one query of one head. */
@@ -30,6 +30,8 @@ class Workspace {
   before: usize;
   logs: usize;
   inverse: usize;
+  /** Packed keys or values that are read, as floats. */
+  near: usize;
 }
 
 const WORKSPACE_BYTES: usize = 64;
@@ -38,7 +40,11 @@ const WORKSPACE_BYTES: usize = 64;
 export function fewScratch(rows: i32, block: i32, size: i32): usize {
   const lanes = <usize>(panels(rows, COLUMNS) * COLUMNS);
   const row = rowBytes(block) + rowBytes(size);
-  return WORKSPACE_BYTES + SIGHT_BYTES + 12 * lanes + <usize>rows * row;
+  return WORKSPACE_BYTES + SIGHT_BYTES + 12 * lanes + <usize>rows * row + nearBytes(size);
+}
+
+function nearBytes(size: i32): usize {
+  return (<usize>(NEAR_KEYS * size)) << 2;
 }
 
 /** Bytes of n floats in whole vectors. */
@@ -58,6 +64,7 @@ function layOut(task: AttentionTask, rows: i32, block: i32, scratch: usize): Wor
   work.scoreStep = rowBytes(block);
   work.sums = work.scores + <usize>rows * work.scoreStep;
   work.sumStep = rowBytes(task.headSize);
+  work.near = work.sums + <usize>rows * work.sumStep;
   return work;
 }
 
@@ -115,14 +122,14 @@ function attendKeys(
   const rows = task.group * task.queries;
   const keys = to - from;
   const at = task.keyAt(sample, keyHead, from);
-  scoreRows(task, task.q + task.queryAt(sample, head, 0), task.k + at, keys, work);
+  scoreRows(task, keyHead, task.k + at, keys, work);
   for (let i = 0; i < rows; i++) {
     const scores = work.scores + <usize>i * work.scoreStep;
     applyRuleToRow(task, work.sight, head + i / task.queries, i % task.queries, from, to, scores, HIDDEN);
     const lane = (<usize>i) << 2;
     softmaxRow(scores, keys, work.inverse + lane, work.logs + lane);
   }
-  weighValues(task, task.v + at, keys, work);
+  weighValues(task, keyHead, task.v + at, keys, work);
   const bytes = (<usize>rows) << 2;
   const logs = task.logAt(sample, head, 0);
   if (!isFirst) {
@@ -138,20 +145,51 @@ function attendKeys(
   }
 }
 
-/** The scores of all rows, four keys at a time for all of them. */
-function scoreRows(task: AttentionTask, q: usize, k: usize, keys: i32, work: Workspace): void {
+/** Bytes from a key or value that is read to the next. */
+function nearStep(task: AttentionTask): usize {
+  return task.packed ? (<usize>task.headSize) << 2 : task.keyStep;
+}
+
+/** Where `count` keys or values that lie at `at` are to be read. */
+function nearRows(task: AttentionTask, keyHead: i32, at: usize, count: i32, work: Workspace): usize {
+  if (!task.packed) return at;
+  task.widen(at, keyHead, count, work.near);
+  return work.near;
+}
+
+/** The scores of all rows of a key head. */
+function scoreRows(task: AttentionTask, keyHead: i32, k: usize, keys: i32, work: Workspace): void {
+  const q = task.q + task.queryAt(work.sight.sample, keyHead * task.group, 0);
+  for (let key = 0; key < keys; key += NEAR_KEYS) {
+    const count = min(NEAR_KEYS, keys - key);
+    const near = nearRows(task, keyHead, k, count, work);
+    scoreNear(task, q, near, count, work.scores + ((<usize>key) << 2), work.scoreStep);
+    k += <usize>NEAR_KEYS * task.keyStep;
+  }
+}
+
+/** The scores of a few keys, four of them at a time for all rows. */
+function scoreNear(
+  task: AttentionTask,
+  q: usize,
+  k: usize,
+  keys: i32,
+  scores: usize,
+  scoreStep: usize,
+): void {
   const headBytes = (<usize>task.headSize) << 2;
+  const step = nearStep(task);
   for (let key = 0; key < keys; key += 4) {
-    let to = work.scores + ((<usize>key) << 2);
+    let to = scores + ((<usize>key) << 2);
     for (let h = 0; h < task.group; h++) {
       let query = q + <usize>h * headBytes;
       for (let t = 0; t < task.queries; t++) {
-        v128.store(to, fourProducts(query, k, task.keyStep, min(4, keys - key), task.headSize, task.scale));
-        to += work.scoreStep;
+        v128.store(to, fourProducts(query, k, step, min(4, keys - key), task.headSize, task.scale));
+        to += scoreStep;
         query += task.queryStep;
       }
     }
-    k += 4 * task.keyStep;
+    k += 4 * step;
   }
 }
 
@@ -214,15 +252,17 @@ function softmaxRow(scores: usize, keys: i32, inverse: usize, logSumExp: usize):
   v128.store_lane<f32>(logSumExp, f32x4.add(largest, log(sum)), 0);
 }
 
-/** `sums = weights · v` for all rows. */
-function weighValues(task: AttentionTask, v: usize, keys: i32, work: Workspace): void {
+/** `sums = weights · v` for all rows of a key head. */
+function weighValues(task: AttentionTask, keyHead: i32, v: usize, keys: i32, work: Workspace): void {
   const rows = task.group * task.queries;
+  const step = nearStep(task);
   memory.fill(work.sums, 0, <usize>rows * work.sumStep);
   for (let key = 0; key < keys; key += NEAR_KEYS) {
     const count = min(NEAR_KEYS, keys - key);
+    const near = nearRows(task, keyHead, v, count, work);
     for (let i = 0; i < rows; i++) {
       const weights = work.scores + <usize>i * work.scoreStep + ((<usize>key) << 2);
-      addRows(work.sums + <usize>i * work.sumStep, weights, v, task.keyStep, count, task.headSize);
+      addRows(work.sums + <usize>i * work.sumStep, weights, near, step, count, task.headSize);
     }
     v += <usize>NEAR_KEYS * task.keyStep;
   }

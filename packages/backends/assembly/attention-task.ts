@@ -1,3 +1,5 @@
+import { packedStep, widenRows } from './packed-rows';
+
 /** What attention works on, written by the host word by word: `attention-task.ts` there lists the same fields. */
 @unmanaged
 export class AttentionTask {
@@ -28,7 +30,7 @@ export class AttentionTask {
 
   /** float32[batch, queries, heads · headSize], as are `out`, `dy` and `dq`. */
   q: usize;
-  /** float32[batch, keyRows, keyHeads · headSize], as are `v`, `dk` and `dv`. */
+  /** float32[batch, keyRows, keyHeads · headSize], as are `v`, `dk` and `dv`; k and v may be packed. */
   k: usize;
   v: usize;
   out: usize;
@@ -38,6 +40,9 @@ export class AttentionTask {
   dq: usize;
   dk: usize;
   dv: usize;
+
+  /** Whether k and v are packed rows in 8 bits. */
+  packed: i32;
 
   /** Query heads that read one key head. */
   get group(): i32 {
@@ -51,7 +56,8 @@ export class AttentionTask {
 
   /** Bytes from a key to the next. */
   get keyStep(): usize {
-    return (<usize>(this.keyHeads * this.headSize)) << 2;
+    const width = this.keyHeads * this.headSize;
+    return this.packed ? packedStep(width) : (<usize>width) << 2;
   }
 
   /** Bytes from the start of q, out, dy or dq to a query of a head. */
@@ -59,9 +65,15 @@ export class AttentionTask {
     return <usize>(sample * this.queries + query) * this.queryStep + ((<usize>(head * this.headSize)) << 2);
   }
 
-  /** Bytes from the start of k, v, dk or dv to a key of a key head. */
+  /** Bytes from the start of k, v, dk or dv to a key of a key head, or where they are packed to the whole key. */
   keyAt(sample: i32, keyHead: i32, key: i32): usize {
-    return <usize>(sample * this.keyRows + key) * this.keyStep + ((<usize>(keyHead * this.headSize)) << 2);
+    const head = this.packed ? 0 : keyHead * this.headSize;
+    return <usize>(sample * this.keyRows + key) * this.keyStep + ((<usize>head) << 2);
+  }
+
+  /** `count` packed keys or values of a key head from `at` on, as float32[count, headSize]. */
+  widen(at: usize, keyHead: i32, count: i32, to: usize): void {
+    widenRows(at, count, this.keyHeads * this.headSize, keyHead * this.headSize, this.headSize, to);
   }
 
   /** Where the log-sum-exp of a query stands. */

@@ -25,6 +25,9 @@ import { COLUMNS, copyBlock, ROWS } from './tiles';
 /** Keys of a block, whose strip of 30 KB stays in the first cache. Whole tiles. */
 const KEY_BLOCK: i32 = 960;
 
+/** Bytes of keys, and of values, that stay in the second cache. */
+const NEAR_BYTES: usize = 1 << 19;
+
 /** The memory of one thread. */
 @unmanaged
 class Workspace {
@@ -38,22 +41,25 @@ class Workspace {
   logs: usize;
   inverse: usize;
   weigh: usize;
+  /** Packed keys or values of a block as floats. */
+  wide: usize;
 }
 
 const WORKSPACE_BYTES: usize = 64;
 
-function threadScratch(queries: i32, keys: i32, group: i32, size: i32): usize {
+function threadScratch(queries: i32, keys: i32, group: i32, size: i32, packed: i32): usize {
   const block = min(keys, KEY_BLOCK);
   if (queries <= FEW) return (fewScratch(queries * group, block, size) + 127) & ~127;
   const sides = packedBytes(block, size, ROWS) + packedBytes(size, block, ROWS);
   const query = (<usize>size) << 5;
   const rest = WORKSPACE_BYTES + SIGHT_BYTES + 96 + weighScratch(size);
-  return (sides + query + stripBytes(block) + rest + 127) & ~127;
+  const wide = packed ? (<usize>(block * size)) << 2 : 0;
+  return (sides + query + stripBytes(block) + rest + wide + 127) & ~127;
 }
 
 /** Bytes of scratch memory that `attention` needs. */
-export function attentionScratch(queries: i32, keys: i32, group: i32, headSize: i32): usize {
-  return threadScratch(queries, keys, group, headSize) * <usize>threads();
+export function attentionScratch(queries: i32, keys: i32, group: i32, headSize: i32, packed: i32): usize {
+  return threadScratch(queries, keys, group, headSize, packed) * <usize>threads();
 }
 
 function layOut(task: AttentionTask, scratch: usize): Workspace {
@@ -69,6 +75,7 @@ function layOut(task: AttentionTask, scratch: usize): Workspace {
   work.logs = work.before + 32;
   work.inverse = work.logs + 32;
   work.weigh = work.inverse + 32;
+  work.wide = work.weigh + weighScratch(task.headSize);
   return work;
 }
 
@@ -88,12 +95,18 @@ export function attention(address: usize, scratch: usize): void {
 
 export function attentionPart(part: i32, parts: i32, thread: i32): void {
   const task = changetype<AttentionTask>(argument(0));
-  const size = threadScratch(task.queries, task.keys, task.group, task.headSize);
+  const size = threadScratch(task.queries, task.keys, task.group, task.headSize, task.packed);
   const scratch = argument(1) + <usize>thread * size;
   const from = first(units(task), part, parts);
   const to = first(units(task), part + 1, parts);
   if (task.queries > FEW) attentionOfMany(task, from, to, scratch);
-  else attentionOfFew(task, from, to, min(task.keys, KEY_BLOCK), scratch);
+  else attentionOfFew(task, from, to, fewBlock(task), scratch);
+}
+
+/** Keys of a block for a few queries: each head reads its piece of all rows, which should still be in the cache then. */
+function fewBlock(task: AttentionTask): i32 {
+  const near = max(<i32>(NEAR_BYTES / task.keyStep), 64);
+  return min(min(task.keys, KEY_BLOCK), near);
 }
 
 /** What is done in one go: eight queries of a head, or a few of all that read one key head. */
@@ -111,13 +124,30 @@ function attentionOfMany(task: AttentionTask, from: i32, to: i32, scratch: usize
     const end = min(to, (keyHead + 1) * perKeyHead);
     for (let key = 0; key < task.keys; key += KEY_BLOCK) {
       const count = min(KEY_BLOCK, task.keys - key);
-      const at = task.keyAt(keyHead / task.keyHeads, keyHead % task.keyHeads, key);
-      packRows(work.keys, task.k + at, task.keyStep, 4, count, task.headSize);
-      packRows(work.values, task.v + at, 4, task.keyStep, task.headSize, count);
+      packBlock(task, keyHead, key, count, work);
       for (let unit = from; unit < end; unit++) attendUnit(task, unit, key, count, work);
     }
     from = end;
   }
+}
+
+/** Packs a block of keys and values of one key head of all. */
+function packBlock(task: AttentionTask, keyHead: i32, key: i32, count: i32, work: Workspace): void {
+  const size = task.headSize;
+  const head = keyHead % task.keyHeads;
+  const at = task.keyAt(keyHead / task.keyHeads, head, key);
+  let keys = task.k + at;
+  let values = task.v + at;
+  let step = task.keyStep;
+  if (task.packed) {
+    task.widen(keys, head, count, work.wide);
+    keys = work.wide;
+    values = work.wide;
+    step = (<usize>size) << 2;
+  }
+  packRows(work.keys, keys, step, 4, count, size);
+  if (task.packed) task.widen(task.v + at, head, count, work.wide);
+  packRows(work.values, values, 4, step, size, count);
 }
 
 function attendUnit(task: AttentionTask, unit: i32, key: i32, keys: i32, work: Workspace): void {

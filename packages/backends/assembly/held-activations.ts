@@ -22,7 +22,7 @@ function rounded(at: usize, factor: v128): v128 {
 }
 
 /** Sixteen floats as codes. */
-function sixteen(at: usize, factor: v128): v128 {
+export function sixteen(at: usize, factor: v128): v128 {
   return i8x16.narrow_i16x8_s(
     i16x8.narrow_i32x4_s(rounded(at, factor), rounded(at + 16, factor)),
     i16x8.narrow_i32x4_s(rounded(at + 32, factor), rounded(at + 48, factor)),
@@ -53,7 +53,7 @@ function sumOfCodes(codes: v128): i32 {
 }
 
 /** The largest absolute value of 32 floats; NaN if one of them is. */
-function largest(at: usize): f32 {
+export function largest(at: usize): f32 {
   let most = f32x4.abs(v128.load(at));
   for (let i: usize = 16; i < 128; i += 16) most = f32x4.max(most, f32x4.abs(v128.load(at + i)));
   most = f32x4.max(most, v128.shuffle<f32>(most, most, 2, 3, 0, 1));

@@ -8,6 +8,7 @@ export { heldBytes, heldGradient, heldLinear, heldRow, heldRowScratch, heldScrat
 export { layerNorm, layerNormGradient } from './layer-norm';
 export { logSumExp, logSumExpGradient } from './log-sum-exp';
 export { matmul, matmulScratch, packedBytes, packRight } from './matmul';
+export { quantizeRows } from './packed-rows';
 export {
   sigmoidPairGradient,
   sigmoidPairLoss,

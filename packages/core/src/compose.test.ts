@@ -95,6 +95,9 @@ class FakeDecoder extends Module implements Decoder {
   forward(inputs: Parameters<Decoder['forward']>[0]) {
     return { hidden: 'ids' in inputs ? this.embed(inputs.ids) : tf.clone(inputs.embeddings) };
   }
+  async score(): Promise<never> {
+    throw new Error('not asked for');
+  }
   logits(hidden: tf.Tensor) {
     return tf.tidy(() => {
       const rows = tf.matMul(tf.reshape(hidden, [-1, this.hiddenSize]), this.table.value, false, true);

@@ -10,6 +10,7 @@ import type {
 import { adapt } from './contracts/versions';
 import { type PictureTokens, tokensOfPicture } from './describe';
 import { ContextLengthError, ShapeError } from './errors';
+import type { ModelGenerateOptions } from './generation';
 import { MultimodalModel } from './model';
 
 /** A model that sees: an encoder, and what carries its features into the decoder. */
@@ -19,6 +20,8 @@ export interface VisionLanguageParts {
   readonly fusion: FusionFactory;
   readonly decoder: Decoder;
   readonly processor?: ProcessorFactory;
+  /** What `generate` does where a call says nothing else, such as `generationFromHuggingFace` gives. */
+  readonly generation?: ModelGenerateOptions;
 }
 
 /** A text model alone. */
@@ -28,6 +31,8 @@ export interface TextParts {
   readonly fusion?: undefined;
   readonly decoder: Decoder;
   readonly processor?: ProcessorFactory;
+  /** What `generate` does where a call says nothing else, such as `generationFromHuggingFace` gives. */
+  readonly generation?: ModelGenerateOptions;
 }
 
 export interface ComposeOptions {
@@ -49,7 +54,7 @@ export async function composeModel(
   parts: VisionLanguageParts | TextParts,
   { seed, shapeOnly = false }: ComposeOptions = {},
 ): Promise<MultimodalModel> {
-  const model = new MultimodalModel(build(parts));
+  const model = new MultimodalModel({ ...build(parts), generation: parts.generation });
   if (!shapeOnly) model.initialize({ seed });
   return model;
 }

@@ -4,7 +4,7 @@ export { layersSchema, MAX_LAYERS, MAX_SIZE, sizeSchema } from './config-limits'
 export * from './contracts';
 export { formatTable, type PictureTokens, tokensOfPicture } from './describe';
 export * from './errors';
-export type { Answer, GenerationStream } from './generation';
+export * from './generation';
 export {
   bfloat16ToFloat32,
   float16ToFloat32,
@@ -19,7 +19,7 @@ export { largestImage } from './largest-image';
 export { type ModelParts, MultimodalModel } from './model';
 export { type InitializeOptions, Module } from './module';
 export { Parameter, type ParameterOptions } from './parameter';
-export { nextPositions, sequentialPositions } from './positions';
+export { nextPositions, packedPositions, sequentialPositions, textOrder } from './positions';
 export { permutation, type Random, random } from './random';
 export { type WeightPiece, widen } from './weights/piece';
 export { type TurnedPlace, turnRows } from './weights/turn';

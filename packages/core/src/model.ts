@@ -3,7 +3,6 @@ import type {
   Decoder,
   DecoderInputs,
   Fusion,
-  GenerateOptions,
   ImageBatch,
   ImageEncoder,
   ImageFeatures,
@@ -12,14 +11,15 @@ import type {
   PreparedImage,
   Processor,
   Projector,
-  Sample,
   TokenIds,
 } from './contracts';
 import { describeModel } from './describe';
 import { ConfigError, ShapeError } from './errors';
-import { type Answer, type GenerationStream, generateAnswers, streamAnswer } from './generation';
+import type { Answer, Choice, GenerationInput, GenerationStream, ModelGenerateOptions } from './generation';
+import { chooseAnswer } from './generation/choose';
+import { generateAnswers, streamAnswer } from './generation/stream';
 import { Module } from './module';
-import { sequentialPositions } from './positions';
+import { textOrder } from './positions';
 
 /** The built parts of a model. A model without the three vision parts is text only. */
 export interface ModelParts {
@@ -28,6 +28,8 @@ export interface ModelParts {
   readonly fusion?: Fusion;
   readonly decoder: Decoder;
   readonly processor?: Processor;
+  /** What `generate` does where a call says nothing else, such as `generationFromHuggingFace` gives. */
+  readonly generation?: ModelGenerateOptions;
 }
 
 /**
@@ -40,14 +42,16 @@ export class MultimodalModel extends Module {
   readonly fusion?: Fusion;
   readonly decoder: Decoder;
   readonly #processor?: Processor;
+  readonly #generation: ModelGenerateOptions;
 
-  constructor({ encoder, projector, fusion, decoder, processor }: ModelParts) {
+  constructor({ encoder, projector, fusion, decoder, processor, generation = {} }: ModelParts) {
     super();
     this.encoder = encoder;
     this.projector = projector;
     this.fusion = fusion;
     this.decoder = decoder;
     this.#processor = processor;
+    this.#generation = generation;
     for (const [path, parameter] of this.namedParameters()) parameter.path = path;
   }
 
@@ -62,6 +66,15 @@ export class MultimodalModel extends Module {
       });
     }
     return this.#processor;
+  }
+
+  get hasProcessor(): boolean {
+    return this.#processor !== undefined;
+  }
+
+  /** What `generate` does where a call says nothing else. */
+  get generation(): ModelGenerateOptions {
+    return this.#generation;
   }
 
   /** The tokens that each prepared picture becomes, after the projector; runs no kernel. */
@@ -124,14 +137,29 @@ export class MultimodalModel extends Module {
     return tf.tidy(() => this.decoder.logits(this.hidden(inputs, features)) as tf.Tensor3D);
   }
 
-  /** Streams the answer to one conversation or prompt. */
-  generate(sample: Sample, options: GenerateOptions = {}): GenerationStream {
-    return streamAnswer(this, sample, options);
+  /**
+   * Streams the answer to one conversation or prompt, or to what stands behind ids or embeddings; these are one sequence,
+   * and stay the caller's.
+   */
+  generate(input: GenerationInput, options: ModelGenerateOptions = {}): GenerationStream {
+    return streamAnswer(this, input, options);
   }
 
   /** Answers many conversations or prompts at once. */
-  generateAll(samples: readonly Sample[], options: GenerateOptions = {}): Promise<Answer[]> {
-    return generateAnswers(this, samples, options);
+  generateAll(inputs: readonly GenerationInput[], options: ModelGenerateOptions = {}): Promise<Answer[]> {
+    return generateAnswers(this, inputs, options);
+  }
+
+  /**
+   * Which of the given answers is how likely, the likeliest first. The prompt runs once for all.
+   * @throws ConfigError for no answer or an empty one, or without a processor.
+   */
+  choose(
+    input: GenerationInput,
+    answers: readonly string[],
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Choice[]> {
+    return chooseAnswer(this, input, answers, signal);
   }
 
   /** The parts with exact counts, and the tokens a picture takes. Works shape-only. */
@@ -157,7 +185,7 @@ function required(images: ImageBatch | undefined): ImageBatch {
 }
 
 function textOnly(inputs: ModelInputs, embed: Decoder['embed']): DecoderInputs {
-  const { ids, start, end, prefix, images } = inputs;
+  const { ids, images } = inputs;
   if (images) {
     throw new ShapeError({
       component: 'model',
@@ -165,6 +193,5 @@ function textOnly(inputs: ModelInputs, embed: Decoder['embed']): DecoderInputs {
       actual: `${images.images.length} pictures`,
     });
   }
-  const rule = { causal: true, start, end, prefix };
-  return { embeddings: embed(ids), positions: sequentialPositions(ids.shape, start), rule };
+  return { embeddings: embed(ids), ...textOrder(inputs) };
 }

@@ -6,12 +6,13 @@ import {
   type ImageTokens,
   Module,
   type SequencePiece,
+  textOrder,
 } from '@mmllm/core';
-import { placeImages, textSequence } from '@mmllm/fusion-unified';
+import { placeImages } from '@mmllm/fusion-unified';
 import { type CrossAttentionOptions, type ResolvedConfig, resolveConfig } from './config';
 import type { GatedCrossAttention } from './layer';
 import { buildLayers, injectLayers } from './layers';
-import { PictureKeys } from './pictures';
+import { PictureKeys, refusePacked } from './pictures';
 
 const name = 'cross-attention';
 const component = `fusion '${name}'`;
@@ -35,9 +36,10 @@ class CrossAttention extends Module implements Fusion {
   fuse(inputs: FusionInputs): DecoderInputs {
     const images = placeImages(component, inputs, () => 1);
     const embeddings = inputs.embed(inputs.ids);
-    const sequence = { embeddings, ...textSequence(inputs) };
+    const sequence = { embeddings, ...textOrder(inputs) };
     if (images.length === 0) return sequence;
     try {
+      refusePacked(component, inputs);
       const encoded = inputs.encode();
       const keys = new PictureKeys(images, inputs.ids.shape, ({ views }) => views, encoded.mask);
       return { ...sequence, ...injectLayers(component, this.layers, this.#places, keys, encoded) };

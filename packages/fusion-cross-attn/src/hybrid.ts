@@ -7,21 +7,15 @@ import {
   Module,
   type SequencePiece,
   ShapeError,
+  textOrder,
   type ViewTokens,
 } from '@mmllm/core';
-import {
-  countFeatureRows,
-  embedText,
-  placeImages,
-  replaceRows,
-  sourceRows,
-  textSequence,
-} from '@mmllm/fusion-unified';
+import { countFeatureRows, embedText, placeImages, replaceRows, sourceRows } from '@mmllm/fusion-unified';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 import { type CrossAttentionOptions, type ResolvedConfig, resolveConfig } from './config';
 import type { GatedCrossAttention } from './layer';
 import { buildLayers, injectLayers } from './layers';
-import { PictureKeys } from './pictures';
+import { PictureKeys, refusePacked } from './pictures';
 
 const name = 'hybrid';
 const component = `fusion '${name}'`;
@@ -46,14 +40,15 @@ class Hybrid extends Module implements Fusion {
     const { ids } = inputs;
     const images = placeImages(component, inputs, (image) => countFeatureRows(inSequence(image)));
     const text = embedText(inputs);
-    if (images.length === 0) return { embeddings: text, ...textSequence(inputs) };
+    if (images.length === 0) return { embeddings: text, ...textOrder(inputs) };
     let embeddings: Tensor3D | undefined;
     try {
+      refusePacked(component, inputs);
       const encoded = inputs.encode();
       embeddings = replaceRows(component, text, encoded.features, sourceRows(images, ids.shape, inSequence));
       const keys = new PictureKeys(images, ids.shape, acrossLayers, encoded.mask);
       const injected = injectLayers(component, this.layers, this.#places, keys, encoded);
-      return { embeddings, ...textSequence(inputs), ...injected };
+      return { embeddings, ...textOrder(inputs), ...injected };
     } catch (error) {
       embeddings?.dispose();
       throw error;

@@ -3,7 +3,7 @@ import { Attention, GatedMlp, type KeyValues, RmsNorm } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { LayerConfig } from './config';
 
-/** Who sees which pictures, for the tokens of one forward pass. */
+/** Who sees which pictures, for the T tokens of each sample in one forward pass. */
 export interface Sight {
   readonly rule: AttentionRule;
   /** float32[B · T]: 0 for a token that sees no picture, else 1. Absent: all see some. */

@@ -1,4 +1,4 @@
-import type { DecoderInputs, ImageFeatures, LayerInjection } from '@mmllm/core';
+import { type DecoderInputs, type ImageFeatures, type LayerInjection, ShapeError } from '@mmllm/core';
 import type { KeyValues } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ResolvedConfig } from './config';
@@ -46,7 +46,17 @@ export function injectLayers(
       layer: places[i],
       place: 'before',
       apply: (hidden, offset) =>
-        tf.tidy(() => layer.forward(hidden, keyValuesOf(layer), keys.sight(offset, hidden.shape[1]))),
+        tf.tidy(() => {
+          const copies = copiesOf(component, hidden, keys.batch);
+          // A sample's rows see the same pictures, so their tokens can stand in one row.
+          const joined = tf.reshape<tf.Rank.R3>(hidden, [
+            keys.batch,
+            copies * hidden.shape[1],
+            hidden.shape[2],
+          ]);
+          const sight = keys.sight(offset, hidden.shape[1], copies);
+          return tf.reshape(layer.forward(joined, keyValuesOf(layer), sight), hidden.shape);
+        }),
     }),
   );
   const dispose = () => {
@@ -55,4 +65,17 @@ export function injectLayers(
     kept.clear();
   };
   return { injections, dispose };
+}
+
+/**
+ * How many rows of the decoder each sample has, as in beam search.
+ * @throws ShapeError if they are not equally many.
+ */
+function copiesOf(component: string, { shape: [rows] }: tf.Tensor3D, batch: number): number {
+  if (rows > 0 && rows % batch === 0) return rows / batch;
+  throw new ShapeError({
+    component,
+    expected: `rows for the ${batch} samples that it was given, equally many of each`,
+    actual: `${rows}`,
+  });
 }

@@ -1,4 +1,11 @@
-import { type ImageFeatures, type ImageTokens, ShapeError, type ViewTokens } from '@mmllm/core';
+import {
+  ConfigError,
+  type FusionInputs,
+  type ImageFeatures,
+  type ImageTokens,
+  ShapeError,
+  type ViewTokens,
+} from '@mmllm/core';
 import { featureRows, type PlacedImage } from '@mmllm/fusion-unified';
 import { selectRows } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
@@ -7,19 +14,31 @@ import type { Sight } from './layer';
 /** Finite: a softmax over minus infinities alone is no number. */
 const HIDDEN = -1e9;
 
+/** @throws ConfigError for packed samples: a row's tokens would see the pictures of the samples before their own. */
+export function refusePacked(component: string, { blocks }: FusionInputs): void {
+  if (!blocks) return;
+  throw new ConfigError({
+    component,
+    expected: 'one sample with pictures to a row',
+    actual: 'packed samples',
+    hint: 'Leave out packing, or use the unified fusion.',
+  });
+}
+
 /** The pictures of a batch as keys: which feature rows each sample has, and which of them each token sees. */
 export class PictureKeys {
   /** Keys of every sample, int32[B]. */
   readonly counts: Int32Array;
   /** S: the most keys of a sample. */
   readonly length: number;
-  readonly #batch: number;
+  /** B */
+  readonly batch: number;
   readonly #promptLength: number;
   /** Feature rows of every sample. A sample's pictures lie in the order of the text. */
   readonly #rows: readonly (readonly number[])[];
   /** How many of its sample's keys a token of the prompt sees, int32[B · T]: always the first ones. */
   readonly #visible: Int32Array;
-  #last?: { offset: number; length: number; sight: Sight };
+  #last?: { key: string; sight: Sight };
 
   /**
    * @param viewsOf which views of a picture are seen through cross-attention.
@@ -31,7 +50,7 @@ export class PictureKeys {
     viewsOf: (image: ImageTokens) => readonly ViewTokens[],
     mask?: Uint8Array,
   ) {
-    this.#batch = batch;
+    this.batch = batch;
     this.#promptLength = promptLength;
     const rows = Array.from({ length: batch }, (): number[] => []);
     this.#visible = new Int32Array(batch * promptLength);
@@ -56,29 +75,31 @@ export class PictureKeys {
     if (needed > numRows) {
       throw new ShapeError({ component, expected: `${needed} feature rows`, actual: `${numRows}` });
     }
-    const index = Int32Array.from({ length: this.#batch * this.length }, (_, place) => {
+    const index = Int32Array.from({ length: this.batch * this.length }, (_, place) => {
       const sample = Math.floor(place / this.length);
       return this.#rows[sample][place % this.length] ?? -1;
     });
-    const shape: [number, number, number] = [this.#batch, this.length, width];
+    const shape: [number, number, number] = [this.batch, this.length, width];
     const inPlace = numRows === index.length && index.every((row, place) => row === place);
     if (inPlace) return tf.reshape(features, shape);
     return tf.tidy(() => tf.reshape(selectRows(features, index), shape));
   }
 
-  /** What `length` tokens behind `offset` others see. Tokens after the prompt see all pictures of their sample. */
-  sight(offset: number, length: number): Sight {
-    if (this.#last?.offset !== offset || this.#last.length !== length) {
-      this.#last = { offset, length, sight: this.#lookFrom(offset, length) };
-    }
+  /**
+   * What `length` tokens behind `offset` others see, in each of the `copies` rows of a sample. The rows count as one:
+   * their tokens stand one after the other. Tokens after the prompt see all pictures of their sample.
+   */
+  sight(offset: number, length: number, copies = 1): Sight {
+    const key = `${offset},${length},${copies}`;
+    if (this.#last?.key !== key) this.#last = { key, sight: this.#lookFrom(offset, length, copies) };
     return this.#last.sight;
   }
 
-  #lookFrom(offset: number, length: number): Sight {
-    const visible = new Int32Array(this.#batch * length);
+  #lookFrom(offset: number, length: number, copies: number): Sight {
+    const visible = new Int32Array(this.batch * copies * length);
     let several = false;
     for (let place = 0; place < visible.length; place++) {
-      const sample = Math.floor(place / length);
+      const sample = Math.floor(place / (copies * length));
       const position = offset + (place % length);
       visible[place] =
         position < this.#promptLength
@@ -87,7 +108,7 @@ export class PictureKeys {
       several ||= visible[place] !== 0 && visible[place] !== this.counts[sample];
     }
     return {
-      rule: several ? this.#biasRule(visible, length) : this.#wholeRule(),
+      rule: several ? this.#biasRule(visible) : this.#wholeRule(),
       seeing: visible.includes(0) ? Float32Array.from(visible, (count) => (count > 0 ? 1 : 0)) : undefined,
     };
   }
@@ -98,11 +119,11 @@ export class PictureKeys {
   }
 
   /** Some token stands between two pictures: the general case. */
-  #biasRule(visible: Int32Array, length: number): Sight['rule'] {
+  #biasRule(visible: Int32Array): Sight['rule'] {
     const bias = new Float32Array(visible.length * this.length);
     visible.forEach((count, place) => {
       bias.fill(HIDDEN, place * this.length + count, (place + 1) * this.length);
     });
-    return { causal: false, bias, biasShape: [this.#batch, 1, length, this.length] };
+    return { causal: false, bias, biasShape: [this.batch, 1, visible.length / this.batch, this.length] };
   }
 }

@@ -1,3 +1,3 @@
 export { countFeatureRows, featureRows, type PlacedImage, placeImages } from './images';
-export { embedText, replaceRows, sourceRows, textSequence } from './sequence';
+export { embedText, replaceRows, sourceRows } from './sequence';
 export { unified } from './unified';

@@ -1,27 +1,7 @@
-import {
-  type DecoderInputs,
-  type FusionInputs,
-  type ImageTokens,
-  ShapeError,
-  sequentialPositions,
-  type ViewTokens,
-} from '@mmllm/core';
+import { type FusionInputs, type ImageTokens, ShapeError, type ViewTokens } from '@mmllm/core';
 import { selectRows } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { featureRows, type PlacedImage } from './images';
-
-/** Positions and rule of a sequence in which each token stands behind the one before it. */
-export function textSequence({
-  ids,
-  start,
-  end,
-  prefix,
-}: FusionInputs): Pick<DecoderInputs, 'positions' | 'rule'> {
-  return {
-    positions: sequentialPositions(ids.shape, start),
-    rule: { causal: true, start, end, prefix },
-  };
-}
 
 /**
  * Embeddings of a text whose image tokens are to be replaced, float32[B, T, D]. The image token may lie outside the

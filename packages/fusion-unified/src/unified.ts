@@ -6,9 +6,10 @@ import {
   type ImageTokens,
   Module,
   type SequencePiece,
+  textOrder,
 } from '@mmllm/core';
 import { countFeatureRows, placeImages } from './images';
-import { embedText, replaceRows, sourceRows, textSequence } from './sequence';
+import { embedText, replaceRows, sourceRows } from './sequence';
 
 const name = 'unified';
 const component = `fusion '${name}'`;
@@ -28,12 +29,12 @@ class Unified extends Module implements Fusion {
   fuse(inputs: FusionInputs): DecoderInputs {
     const images = placeImages(component, inputs, ({ views }) => countFeatureRows(views));
     const text = embedText(inputs);
-    if (images.length === 0) return { embeddings: text, ...textSequence(inputs) };
+    if (images.length === 0) return { embeddings: text, ...textOrder(inputs) };
     try {
       const { features } = inputs.encode();
       const rows = sourceRows(images, inputs.ids.shape, ({ views }) => views);
       const embeddings = replaceRows(component, text, features, rows);
-      return { embeddings, ...textSequence(inputs) };
+      return { embeddings, ...textOrder(inputs) };
     } finally {
       text.dispose();
     }

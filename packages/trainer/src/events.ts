@@ -8,6 +8,8 @@ export interface TrainingStep {
   readonly steps: number;
   /** Before the step was taken. */
   readonly loss: number;
+  /** Terms of the loss beside the main one, by name and before they are scaled: `balance` and `z` of experts. */
+  readonly auxiliaryLosses?: Readonly<Record<string, number>>;
   /** Of the stage, after its schedule; a policy may scale it for some parameters. */
   readonly learningRate: number;
   /** Of all gradients together, before clipping. */

@@ -36,8 +36,9 @@ export async function nonFiniteError(step: NonFiniteStep): Promise<NonFiniteErro
 }
 
 async function badWeight({ parameters }: NonFiniteStep): Promise<string | undefined> {
-  for (const [path, { value }] of parameters.namedParameters()) {
-    if (!(await allFinite(value))) return path;
+  for (const [path, parameter] of parameters.namedParameters()) {
+    // What is held as another type was checked when it was.
+    if (!parameter.held && !(await allFinite(parameter.value))) return path;
   }
   return undefined;
 }

@@ -2,7 +2,7 @@ export { augmented, type Dataset, type SampleSource } from './data';
 export { disposeExcept } from './dispose';
 export type { TrainingEvent, TrainingStep } from './events';
 export { FeatureCache, type PictureFeatures } from './features/feature-cache';
-export type { Objective, StageContext, TrainingBatch } from './objective';
+export type { Objective, Packing, StageContext, TrainingBatch } from './objective';
 export { type CaptionedPicture, contrastive, type TwoTowers } from './objectives/contrastive';
 export { languageModelling } from './objectives/language-modelling';
 export * from './policy';

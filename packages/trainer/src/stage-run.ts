@@ -60,6 +60,8 @@ export class StageRun {
     this.context = {
       isFrozen: (module) => [...module.namedParameters()].every(([, parameter]) => !trained.has(parameter)),
       features: new FeatureCache(stage.augmented ? 0 : run.featureCacheBytes),
+      gradientCheckpointing: stage.gradientCheckpointing,
+      packing: config.packing,
       signal: run.signal,
     };
   }
@@ -92,6 +94,7 @@ export class StageRun {
           step: this.done,
           steps: config.steps,
           loss: taken.loss,
+          ...(taken.terms && { auxiliaryLosses: taken.terms }),
           learningRate: config.learningRate * taken.factor,
           gradientNorm: taken.norm,
           tokensPerSecond: speed.tokensPerSecond,
@@ -118,7 +121,7 @@ export class StageRun {
         sum.add(batch);
         tokens += batch.tokens;
       }
-      const { loss, norm } = await sum.read();
+      const { loss, norm, terms } = await sum.read();
       if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
         throw await nonFiniteError({
           where: `stage '${config.name}', step ${this.done + 1}`,
@@ -135,7 +138,7 @@ export class StageRun {
       // As torch.nn.utils.clip_grad_norm_ has it.
       this.optimizer.step(sum.gradients, { factor, scale: Math.min(1, config.clipNorm / (norm + 1e-6)) });
       this.done++;
-      return { loss, norm, factor, tokens };
+      return { loss, norm, terms, factor, tokens };
     } finally {
       sum.dispose();
     }

@@ -1,6 +1,6 @@
 import { ConfigError, type Module, MultimodalModel, type Sample } from '@mmllm/core';
 import { type Dataset, isAugmented, SampleStream } from './data';
-import type { Objective } from './objective';
+import type { Objective, Packing } from './objective';
 import { languageModelling } from './objectives/language-modelling';
 import type { FreezePolicy } from './policy';
 import type { ScheduleShape } from './schedule';
@@ -30,6 +30,13 @@ interface StageSettings {
   readonly eps?: number;
   /** Largest norm of all gradients together; `Infinity` for none. Default 1. */
   readonly clipNorm?: number;
+  /**
+   * Keep only the input of each decoder layer for the backward pass, which computes the rest again: the same bits, in
+   * less memory and more time. Default false.
+   */
+  readonly gradientCheckpointing?: boolean;
+  /** Pack the samples of a batch into rows of at most `length` tokens, which saves padding. Default: a row each. */
+  readonly packing?: Packing;
 }
 
 /** A stage over samples of the objective's kind. */
@@ -63,6 +70,7 @@ export interface StageConfig {
   readonly betas: readonly [number, number];
   readonly eps: number;
   readonly clipNorm: number;
+  readonly packing?: Packing;
 }
 
 /** A stage, ready to run. Nothing of it depends on whether a run was resumed. */
@@ -71,6 +79,8 @@ export interface PlannedStage {
   readonly objective: Objective<unknown>;
   readonly samples: SampleStream<unknown>;
   readonly augmented: boolean;
+  /** No part of the config: it changes no bit. */
+  readonly gradientCheckpointing: boolean;
 }
 
 /** @throws ConfigError for values out of range and names that clash. */
@@ -91,7 +101,8 @@ export function planStages<S>(
     const config = fillIn(stage, objective.name, batchSize);
     checkRanges(config);
     const samples = new SampleStream<unknown>(stage.data, seed, stage.name);
-    return { config, objective, samples, augmented: isAugmented(stage.data) };
+    const { data, gradientCheckpointing = false } = stage;
+    return { config, objective, samples, augmented: isAugmented(data), gradientCheckpointing };
   });
 }
 
@@ -131,6 +142,8 @@ function fillIn(
     betas: stage.betas ?? [0.9, 0.999],
     eps: stage.eps ?? 1e-8,
     clipNorm: stage.clipNorm ?? 1,
+    // Left out otherwise, so that checkpoints of before go on.
+    ...(stage.packing && { packing: { length: stage.packing.length } }),
   };
 }
 
@@ -149,6 +162,14 @@ function checkRanges(config: StageConfig): void {
     'betas',
     config.betas.every((beta) => beta >= 0 && beta < 1),
     'two numbers from 0 to 1, without 1',
+  );
+  const { packing } = config;
+  const length = packing?.length ?? 1;
+  check(
+    `stage '${config.name}'.packing.length`,
+    Number.isSafeInteger(length) && length > 0,
+    'a positive whole number',
+    String(length),
   );
   for (const key of ['eps', 'clipNorm'] as const) range(key, config[key] > 0, 'a positive number');
 }

@@ -12,6 +12,8 @@ export interface AttentionSizes {
   /** Rows of k and v from a sample to the next; those from `keys` on are not there. */
   readonly keyRows: number;
   readonly scale: number;
+  /** Whether k and v are packed rows in 8 bits. */
+  readonly packed: boolean;
 }
 
 /** Addresses of the tensors; the gradient has all. */
@@ -63,7 +65,7 @@ export function writeTask(
     end += array.byteLength;
     return end - array.byteLength;
   });
-  const { batch, queries, keys, heads, keyHeads, headSize, keyRows, scale } = sizes;
+  const { batch, queries, keys, heads, keyHeads, headSize, keyRows, scale, packed } = sizes;
   const [biasBatch, biasHeads] = rule.biasShape ?? [1, 1];
   const { q, k, v, out, logSumExp, dy = 0, dq = 0, dk = 0, dv = 0 } = tensors;
   new Int32Array(buffer, address, FIELD_BYTES / 4).set([
@@ -71,7 +73,7 @@ export function writeTask(
     ...[Number(rule.causal), Math.ceil(Math.min(rule.window ?? ANY_DISTANCE, ANY_DISTANCE))],
     ...arrays,
     ...[biasBatch === 1 ? 0 : biasHeads, biasHeads === 1 ? 0 : 1],
-    ...[q, k, v, out, logSumExp, dy, dq, dk, dv],
+    ...[q, k, v, out, logSumExp, dy, dq, dk, dv, Number(packed)],
   ]);
   new Float32Array(buffer, address, 8)[7] = scale;
 }

@@ -6,9 +6,9 @@ import { type Call, wasmKernel } from './call';
 interface AttentionInputs {
   /** float32[B, T, numHeads · d] */
   q: tf.TensorInfo;
-  /** float32[B, C, numKeyValueHeads · d], of which the first `numKeys` rows count. */
+  /** float32[B, C, numKeyValueHeads · d], or packed rows in int32, of which the first `numKeys` rows count. */
   k: tf.TensorInfo;
-  /** float32[B, C, numKeyValueHeads · d] */
+  /** As k. */
   v: tf.TensorInfo;
 }
 
@@ -34,24 +34,44 @@ export const attentionKernel = wasmKernel<AttentionInputs, AttentionAttrs>(
   'mmllm/Attention',
   'fused: no scores and no mask are made, heads are read in place',
   (call) => {
-    const { q } = call.inputs;
-    const { kernels, address } = call;
-    const sizes = sizesOf(call);
-    const { batch, queries, keys, heads, keyHeads, headSize } = sizes;
-    const out = call.output(q.shape);
+    const { batch, heads, queries } = sizesOf(call);
+    const out = call.output(call.inputs.q.shape);
     const logSumExp = call.resultOnly ? undefined : call.output([batch, heads, queries]);
-    const outputs = logSumExp ? [out, logSumExp] : [out];
-    if (isEmpty(sizes)) return outputs.map((output) => zeroed(call, output));
-    const bytes = kernels.attentionScratch(queries, keys, heads / keyHeads, headSize);
-    const tensors = {
-      ...sides(call),
-      out: address(out),
-      ...(logSumExp && { logSumExp: address(logSumExp) }),
-    };
-    withTask(call, sizes, tensors, bytes, kernels.attention);
-    return outputs;
+    attend(call, out, logSumExp);
+    return logSumExp ? [out, logSumExp] : [out];
   },
 );
+
+/** `mmllm/PackedAttention`: the result alone, of keys and values that `mmllm/QuantizeRows` has packed. */
+export const packedAttentionKernel = wasmKernel<AttentionInputs, AttentionAttrs>(
+  'mmllm/PackedAttention',
+  'fused, and widens keys and values of 8 bits a few rows at a time',
+  (call) => {
+    const out = call.output(call.inputs.q.shape);
+    attend(call, out);
+    return out;
+  },
+  ['k', 'v'],
+);
+
+/** Fills the outputs. */
+function attend(call: AttentionCall, out: tf.TensorInfo, logSumExp?: tf.TensorInfo): void {
+  const { kernels, address } = call;
+  const sizes = sizesOf(call);
+  const { queries, keys, heads, keyHeads, headSize, packed } = sizes;
+  if (isEmpty(sizes)) {
+    zeroed(call, out);
+    if (logSumExp) zeroed(call, logSumExp);
+    return;
+  }
+  const bytes = kernels.attentionScratch(queries, keys, heads / keyHeads, headSize, Number(packed));
+  const tensors = {
+    ...sides(call),
+    out: address(out),
+    ...(logSumExp && { logSumExp: address(logSumExp) }),
+  };
+  withTask(call, sizes, tensors, bytes, kernels.attention);
+}
 
 /** `mmllm/AttentionGrad`: the gradients of q, k and v. */
 export const attentionGradKernel = wasmKernel<GradientInputs, AttentionAttrs>(
@@ -82,6 +102,7 @@ function sizesOf({ inputs: { q, k }, attrs }: AttentionCall): AttentionSizes {
   return {
     ...{ batch, queries, keys: numKeys, keyRows: k.shape[1]!, scale },
     ...{ heads: numHeads, keyHeads: numKeyValueHeads, headSize: width / numHeads },
+    packed: k.dtype === 'int32',
   };
 }
 

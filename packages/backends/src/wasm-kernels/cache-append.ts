@@ -2,9 +2,9 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { wasmKernel } from './call';
 
 interface CacheAppendInputs {
-  /** float32[B, C, D] */
+  /** float32[B, C, D], or int32 */
   cache: tf.TensorInfo;
-  /** float32[B, T, D] */
+  /** [B, T, D] of the same type */
   next: tf.TensorInfo;
 }
 
@@ -23,4 +23,5 @@ export const cacheAppendKernel = wasmKernel<CacheAppendInputs, { offset: number 
     }
     return out;
   },
+  'either',
 );

@@ -47,13 +47,13 @@ export interface WasmKernel {
  * Wraps `run` as a tfjs kernel. The op layer is the only caller, so inputs and attributes are what its kernel of this
  * name documents.
  *
- * @param integers names of the inputs that are int32, not float32
+ * @param integers names of the inputs that are int32, not float32; or that each may be `either`
  */
 export function wasmKernel<I, A>(
   kernelName: WasmKernel['kernelName'],
   reason: string,
   run: (call: Call<I, A>) => tf.TensorInfo | tf.TensorInfo[],
-  integers: readonly string[] = [],
+  integers: readonly string[] | 'either' = [],
 ): WasmKernel {
   let tools: { readonly backend: BackendWasm; readonly services: Services } | undefined;
   const kernelFunc = ({ inputs, attrs, backend, resultOnly = false }: KernelParams) => {
@@ -72,7 +72,12 @@ export function wasmKernel<I, A>(
   return { kernelName, reason, kernelFunc };
 }
 
-function checkTypes(kernelName: string, inputs: tf.NamedTensorInfoMap, integers: readonly string[]): void {
+function checkTypes(
+  kernelName: string,
+  inputs: tf.NamedTensorInfoMap,
+  integers: readonly string[] | 'either',
+): void {
+  if (integers === 'either') return;
   for (const name in inputs) {
     const expected = integers.includes(name) ? 'int32' : 'float32';
     const dtype = inputs[name]?.dtype ?? expected;

@@ -2,8 +2,9 @@ import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import * as tf from '@tensorflow/tfjs-core';
 import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
-import { attentionGradKernel, attentionKernel } from './attention';
+import { attentionGradKernel, attentionKernel, packedAttentionKernel } from './attention';
 import { cacheAppendKernel } from './cache-append';
+import { cacheRowsKernel } from './cache-rows';
 import type { WasmKernel } from './call';
 import { groupedMatmulGradKernel, groupedMatmulKernel } from './grouped-matmul';
 import { heldKernels } from './held';
@@ -17,6 +18,7 @@ import {
   softCrossEntropyGradKernel,
   softCrossEntropyKernel,
 } from './pair-losses';
+import { quantizeRowsKernel } from './quantize-rows';
 import { rmsNormGainGradKernel, rmsNormGradKernel, rmsNormKernel } from './rms-norm';
 import { ropeKernel } from './rope';
 import { columnSumsKernel, embeddingGradKernel, embeddingKernel, selectRowsKernel } from './rows';
@@ -32,7 +34,10 @@ export const KERNELS: readonly WasmKernel[] = [
   groupedMatmulGradKernel,
   attentionKernel,
   attentionGradKernel,
+  packedAttentionKernel,
+  quantizeRowsKernel,
   cacheAppendKernel,
+  cacheRowsKernel,
   activateKernel,
   activateGradKernel,
   gatedKernel,

@@ -81,7 +81,8 @@ export interface Exports extends ActivationExports, NormExports, RowExports, Los
   ): void;
   packedBytes(n: number, k: number): number;
   packRight(to: number, b: number, transpose: number, n: number, k: number): void;
-  attentionScratch(queries: number, keys: number, group: number, headSize: number): number;
+  attentionScratch(queries: number, keys: number, group: number, headSize: number, packed: number): number;
+  quantizeRows(x: number, rows: number, width: number, to: number, scratch: number): void;
   attentionGradientScratch(keys: number, headSize: number): number;
   /** @param task what `attention-task.ts` has written, for both */
   attention(task: number, scratch: number): void;

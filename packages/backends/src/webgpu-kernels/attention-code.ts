@@ -1,10 +1,13 @@
 import type { Tiling } from './attention-tiling';
+import { packedQuadReader } from './packed-rows';
 
 export interface AttentionText {
   readonly tiling: Tiling;
   readonly headSize: number;
   /** The functions of `ruleCode`. */
   readonly rule: string;
+  /** Whether k and v are packed rows in 8 bits. Default false. */
+  readonly packed?: boolean;
 }
 
 /** The tensors of heads, and whether their items are rows of queries or keys. */
@@ -159,7 +162,7 @@ export function attentionGradCode(text: AttentionText, gradient: GradientOf): st
   }`;
 }
 
-/** Where the rows of queries are: those of the heads that read one key head stand together, by their positions. */
+/** Where heads begin, of keys as if they were not packed. Queries of the heads that read one key head stand together. */
 const placesCode = (headSize: number): string => `
   const HEAD_SIZE = ${headSize};
 
@@ -178,7 +181,7 @@ const placesCode = (headSize: number): string => `
     return (batch * uniforms.keyHeads * uniforms.group + head) * uniforms.queries + row / uniforms.group;
   }`;
 
-function shared({ tiling, headSize, rule }: AttentionText, heads: readonly Heads[]): string {
+function shared({ tiling, headSize, rule, packed = false }: AttentionText, heads: readonly Heads[]): string {
   const { rows, perRow, columns, quads } = tiling;
   return `
   const ROWS = ${rows};
@@ -187,7 +190,9 @@ function shared({ tiling, headSize, rule }: AttentionText, heads: readonly Heads
   const EACH = ${columns / perRow};
   const QUADS = ${quads};
   ${placesCode(headSize)}
-  ${heads.map((name) => quadReader(name, headSize)).join('')}
+  ${heads
+    .map((name) => (packed && SIDES[name] === 'keys' ? packedQuadReader(name) : quadReader(name, headSize)))
+    .join('')}
   ${rule}
   var<workgroup> others : array<vec4<f32>, COLUMNS * QUADS>;
   var<workgroup> weights : array<f32, ROWS * COLUMNS>;

@@ -13,14 +13,18 @@ import { type RuleCode, ruleCode } from './attention-rule';
 import { tilingFor, tilingName } from './attention-tiling';
 import type { Gpu } from './gpu';
 import { type Call, filled, webgpuKernel } from './kernel';
+import { fourCodes } from './packed-rows';
 import { sizeOf } from './program';
 
 interface AttentionInputs {
   /** float32[B, T, numHeads · d] */
   q: TensorInfo;
-  /** float32[B, C, numKeyValueHeads · d], of which the first `numKeys` rows count; for the gradient all do. */
+  /**
+   * float32[B, C, numKeyValueHeads · d], or packed rows in int32, of which the first `numKeys` rows count; for the
+   * gradient all do.
+   */
   k: TensorInfo;
-  /** float32[B, C, numKeyValueHeads · d] */
+  /** As k. */
   v: TensorInfo;
 }
 
@@ -47,44 +51,75 @@ const PROBE = {
   v: { shape: [1, 40, 4], data: [...filled([128], 1).data, ...filled([32], 3).data] },
 };
 
+/** The same keys and values, packed. */
+const PACKED_PROBE = {
+  k: { shape: [1, 40, 2], dtype: 'int32' as const, data: new Array(40).fill(fourCodes(1, 1)).flat() },
+  v: {
+    shape: [1, 40, 2],
+    dtype: 'int32' as const,
+    data: Array.from({ length: 40 }, (_, key) => fourCodes(key < 32 ? 2 : 6, 0.5)).flat(),
+  },
+};
+
+/** Query t sees 36 + t keys. */
+const PROBE_OUT = [0, 1, 2, 3, 4].flatMap((t) => new Array<number>(4).fill((32 + 3 * (4 + t)) / (36 + t)));
+
 /** `mmllm/Attention`: the result, and the log of the sum of exponentials of every row of scores. */
 export const attentionKernel = webgpuKernel<AttentionInputs, AttentionAttrs>(
   'mmllm/Attention',
   'fused: no scores are kept, the rule is evaluated in the shader, heads are read in place',
   (call) => {
     const { gpu, inputs, attrs } = call;
-    const { q, k, v } = inputs;
-    const { headSize, ints } = sizesOf(call);
-    const rule = ruleCode(gpu, attrs.rule, ints);
-    const normsShape = [ints.batches, attrs.numHeads, ints.queries];
-    const tiling = tilingFor(gpu, { items: ints.queries * ints.group, headSize, ownTiles: 1 });
-    const blocks = Math.ceil((ints.queries * ints.group) / tiling.rows);
-    // A program has one output; splitting it costs far less than computing the scores twice.
-    const both = gpu.run({
-      name: `Attention ${rule.name}, ${tilingName(tiling, headSize)}`,
-      inputs: { q, k, v, ...rule.inputs },
-      ...(readsQuads(headSize) && { quads: ['q', 'k', 'v'] }),
-      shape: [sizeOf(q.shape) + sizeOf(normsShape)],
-      ints: { ...ints, ...rule.ints, blocks, normsAt: sizeOf(q.shape) },
-      floats: { scale: attrs.scale },
-      lanes: tiling.rows * tiling.perRow,
-      groups: blocks * ints.keyHeads * ints.batches,
-      code: () => attentionCode({ tiling, headSize, rule: rule.code() }),
-    });
-    return [partOf(gpu, both, 0, q.shape), partOf(gpu, both, sizeOf(q.shape), normsShape)];
+    const [batch, queries] = inputs.q.shape as [number, number];
+    const size = sizeOf(inputs.q.shape);
+    const both = attend(call);
+    return [partOf(gpu, both, 0, inputs.q.shape), partOf(gpu, both, size, [batch, attrs.numHeads, queries])];
   },
   [
     {
       inputs: { q: filled([1, 5, 4], 1), ...PROBE },
       attrs: { rule: { causal: true }, numHeads: 1, numKeyValueHeads: 1, numKeys: 40, scale: 1 },
-      // Query t sees 36 + t keys.
-      expected: [
-        [0, 1, 2, 3, 4].flatMap((t) => new Array<number>(4).fill((32 + 3 * (4 + t)) / (36 + t))),
-        [0, 1, 2, 3, 4].map((t) => 4 + Math.log(36 + t)),
-      ],
+      expected: [PROBE_OUT, [0, 1, 2, 3, 4].map((t) => 4 + Math.log(36 + t))],
     },
   ],
 );
+
+/** `mmllm/PackedAttention`: the result alone, of keys and values that `mmllm/QuantizeRows` has packed. */
+export const packedAttentionKernel = webgpuKernel<AttentionInputs, AttentionAttrs>(
+  'mmllm/PackedAttention',
+  'fused, and widens keys and values of 8 bits tile by tile',
+  (call) => partOf(call.gpu, attend(call), 0, call.inputs.q.shape),
+  [
+    {
+      inputs: { q: filled([1, 5, 4], 1), ...PACKED_PROBE },
+      attrs: { rule: { causal: true }, numHeads: 1, numKeyValueHeads: 1, numKeys: 40, scale: 1 },
+      expected: [PROBE_OUT],
+    },
+  ],
+  ['k', 'v'],
+);
+
+/** The result, and behind it the log-sum-exps: a program has one output, and splitting it costs little. */
+function attend(call: Call<AttentionInputs, AttentionAttrs>): TensorInfo {
+  const { gpu, inputs, attrs } = call;
+  const { q, k, v } = inputs;
+  const { headSize, ints } = sizesOf(call);
+  const packed = k.dtype === 'int32';
+  const rule = ruleCode(gpu, attrs.rule, ints);
+  const tiling = tilingFor(gpu, { items: ints.queries * ints.group, headSize, ownTiles: 1 });
+  const blocks = Math.ceil((ints.queries * ints.group) / tiling.rows);
+  return gpu.run({
+    name: `${packed ? 'Packed' : ''}Attention ${rule.name}, ${tilingName(tiling, headSize)}`,
+    inputs: { q, k, v, ...rule.inputs },
+    ...(readsQuads(headSize) && { quads: packed ? ['q'] : ['q', 'k', 'v'] }),
+    shape: [sizeOf(q.shape) + ints.batches * attrs.numHeads * ints.queries],
+    ints: { ...ints, ...rule.ints, blocks, normsAt: sizeOf(q.shape) },
+    floats: { scale: attrs.scale },
+    lanes: tiling.rows * tiling.perRow,
+    groups: blocks * ints.keyHeads * ints.batches,
+    code: () => attentionCode({ tiling, headSize, rule: rule.code(), packed }),
+  });
+}
 
 /** `mmllm/AttentionGrad`: the gradients of q, k and v. */
 export const attentionGradKernel = webgpuKernel<GradientInputs, AttentionAttrs>(

@@ -3,9 +3,9 @@ import { filled, repeated, webgpuKernel } from './kernel';
 import { sizeOf } from './program';
 
 interface CacheAppendInputs {
-  /** float32[B, C, D] */
+  /** float32[B, C, D], or int32 */
   cache: TensorInfo;
-  /** float32[B, T, D] */
+  /** [B, T, D] of the same type */
   next: TensorInfo;
 }
 
@@ -16,11 +16,13 @@ export const cacheAppendKernel = webgpuKernel<CacheAppendInputs, { offset: numbe
   ({ gpu, inputs: { cache, next }, attrs: { offset } }) => {
     const [, rows, width] = cache.shape as [number, number, number];
     const size = sizeOf(next.shape);
+    const type = cache.dtype === 'int32' ? 'int32' : 'float32';
     const lanes = gpu.lanes(64);
     return gpu.run(
       {
-        name: 'CacheAppend',
+        name: `CacheAppend of ${type}`,
         inputs: { next },
+        type,
         shape: cache.shape,
         ints: { size, taken: next.shape[1]! * width, stride: rows * width, first: offset * width },
         lanes,
@@ -41,4 +43,5 @@ export const cacheAppendKernel = webgpuKernel<CacheAppendInputs, { offset: numbe
       expected: [[1, 2, 1, 1, 3, 1]],
     },
   ],
+  'either',
 );

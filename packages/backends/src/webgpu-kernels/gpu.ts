@@ -78,11 +78,12 @@ export class Gpu {
    */
   run(program: Program, into?: tf.TensorInfo): tf.TensorInfo {
     const { backend, guard } = this.#state;
+    const { shape, type = 'float32' } = program;
     this.#checkSizes(program);
-    if (sizeOf(program.shape) === 0) {
-      return this.#keep(backend.makeTensorInfo([...program.shape], 'float32', new Float32Array(0)));
+    if (sizeOf(shape) === 0) {
+      return this.#keep(backend.makeTensorInfo([...shape], type, new Float32Array(0)));
     }
-    const output = into ?? this.#keep(backend.makeTensorInfo([...program.shape], 'float32'));
+    const output = into ?? this.#keep(backend.makeTensorInfo([...shape], type));
     const inputs = Object.fromEntries(
       Object.entries(program.inputs).map(([name, info]) => [name, this.#notEmpty(info)]),
     );
@@ -92,7 +93,7 @@ export class Gpu {
     const isFlat = program.groups <= this.limits.maxComputeWorkgroupsPerDimension;
     const flat = { ...output, shape: text.outputShape };
     guard.run(this.#kernelName, `${program.name}${isFlat ? '' : ' (in several dimensions)'}`, () =>
-      backend.runWebGPUProgram(text, infos, 'float32', uniforms, flat),
+      backend.runWebGPUProgram(text, infos, type, uniforms, flat),
     );
     return output;
   }
@@ -131,7 +132,14 @@ export class Gpu {
   }
 
   copy(x: tf.TensorInfo): tf.TensorInfo {
-    return this.elements({ name: 'Copy', inputs: { x }, shape: x.shape, value: () => 'x[i]' });
+    const type = x.dtype === 'int32' ? 'int32' : 'float32';
+    return this.elements({
+      name: `Copy of ${type}`,
+      inputs: { x },
+      type,
+      shape: x.shape,
+      value: () => 'x[i]',
+    });
   }
 
   /** Frees all that was made, but for what is returned. */

@@ -32,17 +32,17 @@ export interface Call<I, A> {
  * Wraps `run` as a tfjs kernel. The op layer is the only caller, so inputs and attributes are what its kernel of this
  * name documents.
  *
- * @param integers names of the inputs that are int32, not float32
+ * @param integers names of the inputs that are int32, not float32; or that each may be `either`
  */
 export function webgpuKernel<I, A>(
   kernelName: WebgpuKernel['kernelName'],
   reason: string,
   run: (call: Call<I, A>) => tf.TensorInfo | tf.TensorInfo[],
   probes: readonly Probe[],
-  integers: readonly string[] = [],
+  integers: readonly string[] | 'either' = [],
 ): WebgpuKernel {
   const kernelFunc: tf.KernelFunc = ({ inputs, attrs, backend }) => {
-    for (const [name, tensor] of Object.entries(inputs)) {
+    for (const [name, tensor] of integers === 'either' ? [] : Object.entries(inputs)) {
       const dtype = integers.includes(name) ? 'int32' : 'float32';
       if (tensor && tensor.dtype !== dtype) {
         throw new BackendError({

@@ -12,8 +12,10 @@ export interface Program {
   readonly inputs: Readonly<Record<string, TensorInfo>>;
   /** Those inputs that the code reads four floats at a time. */
   readonly quads?: readonly string[];
-  /** Shape of the float32 result. */
+  /** Shape of the result. */
   readonly shape: readonly number[];
+  /** Of the result. Default float32. */
+  readonly type?: 'float32' | 'int32';
   /** Read as `uniforms.name`, of type i32. */
   readonly ints?: Readonly<Record<string, number>>;
   /** Read as `uniforms.name`, of type f32. */

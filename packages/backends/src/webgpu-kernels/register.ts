@@ -2,8 +2,9 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { activateGradKernel, activateKernel, gatedGradKernel, gatedKernel } from './activate';
 import { adamwKernel } from './adamw';
-import { attentionGradKernel, attentionKernel } from './attention';
+import { attentionGradKernel, attentionKernel, packedAttentionKernel } from './attention';
 import { cacheAppendKernel } from './cache-append';
+import { cacheRowsKernel } from './cache-rows';
 import { columnSumsKernel } from './column-sums';
 import { crossEntropyGradKernel, crossEntropyKernel } from './cross-entropy';
 import { embeddingGradKernel, embeddingKernel, selectRowsKernel } from './embedding';
@@ -14,10 +15,14 @@ import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from '.
 import { linearKernel } from './linear';
 import { logSumExpGradKernel, logSumExpKernel } from './log-sum-exp';
 import { matmulKernel } from './matmul';
+import { quantizeRowsKernel } from './packed-rows';
 import { runProbes } from './probes';
 import { rmsNormGainGradKernel, rmsNormGradKernel, rmsNormKernel } from './rms-norm';
 import { ropeKernel } from './rope';
 import { sumOfSquaresKernel } from './sum-of-squares';
+
+/** What the first packs, only the other reads. */
+const packedKernels: readonly WebgpuKernel[] = [quantizeRowsKernel, packedAttentionKernel];
 
 export const KERNELS: readonly WebgpuKernel[] = [
   matmulKernel,
@@ -25,8 +30,10 @@ export const KERNELS: readonly WebgpuKernel[] = [
   ...heldKernels,
   attentionKernel,
   attentionGradKernel,
+  ...packedKernels,
   columnSumsKernel,
   cacheAppendKernel,
+  cacheRowsKernel,
   layerNormKernel,
   layerNormGradKernel,
   layerNormGainGradKernel,
@@ -72,6 +79,7 @@ export async function registerWebgpuKernels(
   state.settings = settingsFor(backend.device, options);
   await runProbes(state, kernels);
   leaveTogether(state, heldKernels);
+  leaveTogether(state, packedKernels);
   return kernels.map((kernel) => register(state, kernel));
 }
 

@@ -12,6 +12,13 @@ const cases = [
   'intern-vit/6b-layout',
   'patch-linear/p16-48px',
   'llava/base',
+  'decoder-mistral/base',
+  'decoder-qwen2/base',
+  'decoder-gemma/base',
+  'decoder-persimmon/base',
+  'decoder-aria-moe/base',
+  'c-abstractor/base',
+  'perceiver-resampler/base',
 ];
 
 describeBackends('parity', () => {

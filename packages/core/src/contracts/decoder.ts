@@ -1,4 +1,4 @@
-import type { Scalar, Tensor, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Module } from '../module';
 import type { AttentionRule } from './attention';
 
@@ -24,9 +24,11 @@ export interface LayerInjection {
   readonly layer: number;
   readonly place: 'before' | 'after';
   /**
-   * float32[B, T, D] to float32[B, T, D]. `offset` is the number of tokens that the cache already holds: 0 for a
-   * prompt. Keys and values of the pictures are the injection's own; it may compute them at the first call and keep
-   * them until `dispose`.
+   * float32[n · B, T, D] to the same shape, where B are the samples that the fusion was given. Each sample has n rows, as
+   * beams are, one after the other: row i is of sample ⌊i / n⌋. `offset` is the number of tokens that the cache already
+   * holds: 0 for a prompt. Keys and values of the pictures are the injection's own, B of each; it may compute them at
+   * the first call and keep them until `dispose`.
+   * @throws ShapeError if the rows are not n · B.
    */
   apply(hidden: Tensor3D, offset: number): Tensor3D;
 }
@@ -38,8 +40,26 @@ export interface DecoderInputs {
   readonly positions: Positions;
   readonly rule: AttentionRule;
   readonly injections?: readonly LayerInjection[];
+  /** The ids that the embeddings stand for, where they are known: a repetition penalty counts them. */
+  readonly tokens?: TokenIds;
   /** Frees what the injections keep. */
   dispose?(): void;
+}
+
+/** What keys and values can be kept as. */
+export const CACHE_TYPES = ['float32', 'q8'] as const;
+
+/** `q8`: 8 bits in groups of 32 along the channels, with one float32 scale for each group. */
+export type CacheType = (typeof CACHE_TYPES)[number];
+
+export interface CacheOptions {
+  /**
+   * The most tokens it can hold, for which there is room from the first one on. Default: up to the decoder's
+   * `maxLength`, with room that grows by blocks as tokens come.
+   */
+  readonly capacity?: number;
+  /** Default float32. */
+  readonly type?: CacheType;
 }
 
 /** Text alone, which the decoder embeds itself. */
@@ -58,10 +78,16 @@ export interface KeyValueCache {
   /** Tokens it holds. */
   readonly length: number;
   readonly capacity: number;
+  readonly type: CacheType;
   /** Forgets the tokens from `length` on. */
   crop(length: number): void;
   /** A cache of its own with the given rows of this one, for beams and for finished sequences. */
   select(rows: readonly number[]): KeyValueCache;
+  /**
+   * Row i becomes what row `rows[i]` was, for a step of beam search. Nothing is done for rows that stay, and tokens that
+   * rows have in common since a `select` or `reorder` are not copied.
+   */
+  reorder(rows: readonly number[]): void;
   dispose(): void;
 }
 
@@ -72,6 +98,11 @@ export interface ForwardOptions {
   readonly hiddenStates?: boolean;
   /** Also return what a mixture of experts adds to the loss of training. */
   readonly auxiliaryLosses?: boolean;
+  /**
+   * Keep only the input of each layer for the backward pass, which computes the rest of it again: the same bits for
+   * much less memory. Default false; without a gradient, or with a cache, it changes nothing.
+   */
+  readonly gradientCheckpointing?: boolean;
 }
 
 /** A term of the loss beside the cross-entropy: `coefficient · loss` is what training adds. */
@@ -92,19 +123,55 @@ export interface DecoderOutput {
   readonly auxiliaryLosses?: readonly AuxiliaryLoss[];
 }
 
+/** What a function of the caller's is told of a step. */
+export interface LogitsStep {
+  /** Number of tokens that were generated before. */
+  readonly step: number;
+  /** These tokens, for every row. */
+  readonly tokens: readonly (readonly number[])[];
+}
+
+/** Changes the logits of a step, float32[B, vocabSize], on the device. What it makes is freed with the step. */
+export type LogitsProcessor = (logits: Tensor2D, step: LogitsStep) => Tensor2D;
+
 export interface GenerateOptions {
   /** Default 64. */
   readonly maxNewTokens?: number;
+  /** No stop token is picked before there are so many. Default 0. */
+  readonly minNewTokens?: number;
   /** 0 is greedy, the default. */
   readonly temperature?: number;
   /** Sample among the k likeliest tokens only. */
   readonly topK?: number;
   /** Sample among the likeliest tokens whose probabilities add up to p. */
   readonly topP?: number;
+  /** Sample among the tokens that are at least so many times as likely as the likeliest. */
+  readonly minP?: number;
+  /** Above 1, tokens of the prompt and of the answer become less likely: see the decoder's README. Default 1. */
+  readonly repetitionPenalty?: number;
+  /** Taken from the logit of every token that the answer has. Default 0. */
+  readonly presencePenalty?: number;
+  /** Taken from it for each time that the answer has it. Default 0. */
+  readonly frequencyPenalty?: number;
+  /** Functions of your own, run in this order after the penalties and before temperature. */
+  readonly processors?: readonly LogitsProcessor[];
+  /**
+   * Classifier-free guidance: how far from what the negative prompts make likely, 1 for not at all. There is one for
+   * every prompt; they stay the caller's.
+   */
+  readonly guidance?: { readonly scale: number; readonly negative: DecoderInputs | TextInputs };
+  /** More than 1 is beam search: the tokens are known, and come, at the end. Default 1. */
+  readonly numBeams?: number;
+  /** Of beams: scores are divided by the length to this power. Default 1. */
+  readonly lengthPenalty?: number;
+  /** Of beams: `true` stops once there are enough finished ones, `never` only when no better can come. Default false. */
+  readonly earlyStopping?: boolean | 'never';
   /** Equal seeds give equal samples. Default 0. */
   readonly seed?: number;
   /** Tokens that end a sequence; they are not part of the result. */
   readonly stopIds?: readonly number[];
+  /** What keys and values are kept as. Default float32. */
+  readonly cacheType?: CacheType;
   readonly signal?: AbortSignal;
 }
 
@@ -137,8 +204,19 @@ export interface Decoder extends Module {
   forward(inputs: DecoderInputs | TextInputs, options?: ForwardOptions): DecoderOutput;
   /** float32[…, hiddenSize] after the last norm to float32[…, vocabSize]. */
   logits(hidden: Tensor): Tensor;
-  /** @throws ContextLengthError if the capacity exceeds `maxLength`. Default capacity: `maxLength`. */
-  createCache(batch: number, capacity?: number): KeyValueCache;
+  /**
+   * @throws ContextLengthError if the capacity exceeds `maxLength`; ConfigError for an unknown type, or sizes that are
+   *   no positive integers.
+   */
+  createCache(batch: number, options?: CacheOptions): KeyValueCache;
   /** Streams tokens; the cache it makes is freed when the loop ends, also early. The inputs stay the caller's. */
   generate(inputs: DecoderInputs | TextInputs, options?: GenerateOptions): AsyncIterable<GeneratedTokens>;
+  /**
+   * The log-probability of each continuation of one prompt, summed over its tokens. The inputs stay the caller's.
+   * @throws ShapeError for several prompts, ConfigError for an empty continuation, ContextLengthError.
+   */
+  score(
+    inputs: DecoderInputs | TextInputs,
+    continuations: readonly (readonly number[])[],
+  ): Promise<Float32Array>;
 }

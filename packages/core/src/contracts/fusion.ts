@@ -27,6 +27,8 @@ export interface FusionInputs {
   readonly images: readonly ImageTokens[];
   /** Prefix-LM: every token before this index is seen by all, int32[B]. */
   readonly prefix?: Int32Array;
+  /** Where several samples are packed into a row: which of them each token belongs to, int32[B, T]. */
+  readonly blocks?: Int32Array;
   /** float32[B, T, hiddenSize] of the decoder. The fusion owns the result. */
   embed(ids: TokenIds): Tensor3D;
   /** Features of the decoder's width for `images`. Good until the fused inputs are disposed; never disposed by the fusion. */

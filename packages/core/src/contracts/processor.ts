@@ -37,6 +37,11 @@ export interface ModelInputs {
   readonly images?: ImageBatch;
   /** Prefix-LM: tokens before this index are seen by all, int32[B]. */
   readonly prefix?: Int32Array;
+  /**
+   * Which sample of its row each token belongs to, int32[B, T], where several are packed into one: tokens of different
+   * samples do not see each other, and positions begin anew with each. Default: a row is one sample.
+   */
+  readonly blocks?: Int32Array;
   /** int32[B, T]: the token that each position should predict (already shifted), −100 where none counts. */
   readonly labels?: Int32Array;
 }

@@ -1,6 +1,6 @@
 import {
   type AttentionRule,
-  ContextLengthError,
+  type CacheOptions,
   type Decoder,
   type DecoderInputs,
   type DecoderOutput,
@@ -21,10 +21,12 @@ import {
   ropeTables,
 } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import { generateTokens } from '../generation/generate';
+import { scoreContinuations } from '../generation/score';
 import { AuxiliarySum, type LossCoefficients } from './auxiliary';
-import { generateTokens } from './generate';
 import { checkInputs, embedText, injectionTable } from './inputs';
 import { TensorCache } from './kv-cache';
+import { recomputedLayer } from './recomputed-layer';
 
 /** One layer of a decoder: float32[B, T, hiddenSize] to the same shape. */
 export interface DecoderLayer extends Module {
@@ -110,15 +112,8 @@ export class TransformerDecoder extends Module implements Decoder {
     return this.head ? this.head.forward(hidden) : this.embedTokens.unembed(hidden);
   }
 
-  createCache(batch: number, capacity = this.maxLength): KeyValueCache {
-    if (capacity > this.maxLength) {
-      throw new ContextLengthError({
-        component: `decoder '${this.name}'`,
-        expected: `a cache of at most ${this.maxLength} tokens`,
-        actual: `${capacity}`,
-      });
-    }
-    return new TensorCache(this, batch, capacity);
+  createCache(batch: number, options?: CacheOptions): KeyValueCache {
+    return TensorCache.create(this, batch, options);
   }
 
   generate(
@@ -128,15 +123,29 @@ export class TransformerDecoder extends Module implements Decoder {
     return generateTokens(this, inputs, options);
   }
 
+  async score(
+    inputs: DecoderInputs | TextInputs,
+    continuations: readonly (readonly number[])[],
+  ): Promise<Float32Array> {
+    if ('embeddings' in inputs) return scoreContinuations(this, inputs, continuations);
+    const embedded = embedText(this, inputs);
+    try {
+      return await scoreContinuations(this, embedded, continuations);
+    } finally {
+      embedded.embeddings.dispose();
+    }
+  }
+
   #forward(inputs: DecoderInputs, options: ForwardOptions): DecoderOutput {
     const { cache: given, hiddenStates = false, auxiliaryLosses = false } = options;
+    const { gradientCheckpointing = false } = options;
     const cache = given && TensorCache.of(given, this, inputs.embeddings.shape[0]);
     checkInputs(this, inputs, cache);
     const offset = cache?.length ?? 0;
     const routing = auxiliaryLosses ? this.#auxiliary(inputs) : undefined;
     try {
       const { states, losses } = tf.tidy(() => {
-        const states = this.#states(inputs, hiddenStates, cache, routing);
+        const states = this.#states(inputs, hiddenStates, cache, routing, gradientCheckpointing);
         return { states, losses: routing?.sums() ?? [] };
       });
       cache?.advance(inputs.embeddings.shape[1]);
@@ -157,6 +166,7 @@ export class TransformerDecoder extends Module implements Decoder {
     all: boolean,
     cache: TensorCache | undefined,
     routing: AuxiliarySum | undefined,
+    checkpointing: boolean,
   ): tf.Tensor3D[] {
     const offset = cache?.length ?? 0;
     const rotary = ropeTables(positions, this.#parts.rotary);
@@ -166,7 +176,8 @@ export class TransformerDecoder extends Module implements Decoder {
     let x = embeddings;
     this.layers.forEach((layer, i) => {
       for (const injection of injections(i, 'before')) x = injection.apply(x, offset);
-      const run = () => layer.forward(x, { rule: ruleOf(i), rotary, cache: cache?.layer(i), routing });
+      const options = { rule: ruleOf(i), rotary, cache: cache?.layer(i), routing };
+      const run = () => (checkpointing ? recomputedLayer(layer, x, options) : layer.forward(x, options));
       // What a layer says of its routing outlives it.
       x = routing ? run() : tf.tidy(run);
       for (const injection of injections(i, 'after')) x = injection.apply(x, offset);

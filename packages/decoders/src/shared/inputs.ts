@@ -24,6 +24,7 @@ export function embedText(
     positions: positions ?? sequentialPositions(ids.shape, rule.start, offset),
     rule,
     injections,
+    tokens: ids,
   };
 }
 

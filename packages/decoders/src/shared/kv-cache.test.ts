@@ -121,9 +121,11 @@ it('refuses a foreign cache, another batch, padding on the right, and tokens bey
     { rule: { causal: true, end: Int32Array.of(4, 3) } },
     'an end at 3 of 4 in sample 1',
   );
-  refuse(decoder.createCache(batch, 3), {}, 'at most 3 tokens in the cache');
-  expect(() => decoder.forward(inputs, { cache: decoder.createCache(batch, 3) })).toThrow(ContextLengthError);
-  expect(() => decoder.createCache(1, 33)).toThrow(ContextLengthError);
+  refuse(decoder.createCache(batch, { capacity: 3 }), {}, 'at most 3 tokens in the cache');
+  expect(() => decoder.forward(inputs, { cache: decoder.createCache(batch, { capacity: 3 }) })).toThrow(
+    ContextLengthError,
+  );
+  expect(() => decoder.createCache(1, { capacity: 33 })).toThrow(ContextLengthError);
   inputs.embeddings.dispose();
   other.dispose();
 });
@@ -150,41 +152,43 @@ it('stays as it was when a pass fails half-way', async () => {
   });
 });
 
-it('grows by more than it needs, never beyond its capacity, and then writes in place', async () => {
+it('grows by blocks, never beyond its capacity, and then writes in place; or has all room at once', async () => {
   const long = tinyLlama({ maxLength: 200 });
-  const row = Array.from({ length: 190 }, (_, i) => (i * 7) % 40);
-  await expectNoLeak(async () => {
-    const { embeddings, rule } = textInputs(long, [row]);
-    const cache = long.createCache(1);
-    const states: tf.Tensor3D[] = [];
-    const bytes: number[] = [];
-    for (const [from, to] of [
-      [0, 40],
-      [40, 41],
-      [41, 90],
-      [90, 170],
-      [170, 190],
-    ] as const) {
-      states.push(
-        tf.tidy(() => {
-          const part = tf.slice(embeddings, [0, from, 0], [1, to - from, 16]);
-          const data = Int32Array.from({ length: to - from }, (_, i) => from + i);
-          const positions = { data, axes: 1 as const, shape: [1, to - from] as [number, number] };
-          return long.forward({ embeddings: part, positions, rule }, { cache }).hidden;
-        }),
-      );
-      const ofStates = states.reduce((sum, { size }) => sum + 4 * size, 0);
-      bytes.push(tf.memory().numBytes - ofStates);
-    }
-    // Rows: 80, 80, 180, 180, 200.
-    const [first, second, third, fourth, fifth] = bytes as [number, number, number, number, number];
-    expect([second, fourth]).toEqual([first, third]);
-    expect((third - first) / (fifth - third)).toBe((180 - 80) / (200 - 180));
-    const joined = tf.concat(states, 1);
-    const { hidden } = long.forward({ embeddings, positions: sequentialPositions([1, 190]), rule });
-    await assertTensorsClose(joined, hidden, { tolerance: 1e-5 });
-    tf.dispose([embeddings, joined, hidden, ...states]);
-    cache.dispose();
-  });
+  const row = Array.from({ length: 198 }, (_, i) => (i * 7) % 40);
+  const ends = [40, 41, 90, 170, 190, 198];
+  const { embeddings, rule } = textInputs(long, [row]);
+  const { hidden: expected } = long.forward({ embeddings, positions: sequentialPositions([1, 198]), rule });
+  const step = (from: number, to: number, cache: KeyValueCache) =>
+    tf.tidy(() => {
+      const part = tf.slice(embeddings, [0, from, 0], [1, to - from, 16]);
+      const data = Int32Array.from({ length: to - from }, (_, i) => from + i);
+      const positions = { data, axes: 1 as const, shape: [1, to - from] as [number, number] };
+      return long.forward({ embeddings: part, positions, rule }, { cache }).hidden;
+    });
+  // Two layers, keys and values of two heads of four floats.
+  const bytesOfRow = 2 * 2 * 2 * 4 * 4;
+  for (const [options, rows] of [
+    [{}, [64, 64, 128, 192, 192, 200]],
+    [{ capacity: 200 }, [200, 200, 200, 200, 200, 200]],
+    [{ capacity: 198 }, [198, 198, 198, 198, 198, 198]],
+  ] as const) {
+    await expectNoLeak(async () => {
+      const before = tf.memory().numBytes;
+      const cache = long.createCache(1, options);
+      const states: tf.Tensor3D[] = [];
+      const sizes = ends.map((to, i) => {
+        states.push(step(ends[i - 1] ?? 0, to, cache));
+        const ofStates = states.reduce((sum, { size }) => sum + 4 * size, 0);
+        return (tf.memory().numBytes - before - ofStates) / bytesOfRow;
+      });
+      expect(sizes).toEqual(rows);
+      const joined = tf.concat(states, 1);
+      await assertTensorsClose(joined, expected, { tolerance: 1e-5 });
+      tf.dispose([joined, ...states]);
+      cache.dispose();
+      expect(tf.memory().numBytes).toBe(before);
+    });
+  }
+  tf.dispose([embeddings, expected]);
   long.dispose();
 });

@@ -1,28 +1,78 @@
-import { type Decoder, type KeyValueCache, ShapeError } from '@mmllm/core';
-import { cacheAppend, type KeyValues, type LayerCache } from '@mmllm/nn';
+import {
+  CACHE_TYPES,
+  type CacheOptions,
+  type CacheType,
+  ContextLengthError,
+  type Decoder,
+  type KeyValueCache,
+  parseConfig,
+  ShapeError,
+  sizeSchema,
+} from '@mmllm/core';
+import { cacheAppend, cacheRows, type KeyValues, type LayerCache, quantizeRows } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
+import { z } from 'zod';
+import { rowsWithRoom } from './cache-growth';
+import { SharedTokens } from './shared-tokens';
 
-/** Fewer rows than these are not worth growing by. */
-const LEAST_ROWS = 64;
+const component = 'key-value cache';
+
+const schema = z.strictObject({
+  batch: sizeSchema,
+  capacity: sizeSchema.optional(),
+  type: z.enum(CACHE_TYPES).default('float32'),
+});
+
+/** How a cache is made: `rows` are made at once; without, they grow by blocks. */
+interface TensorCacheOptions {
+  readonly batch: number;
+  readonly capacity: number;
+  readonly type: CacheType;
+  readonly rows?: number;
+}
 
 /**
- * Keys and values of one decoder's layers: float32[batch, rows, numKeyValueHeads · headSize] each, of which the first
- * `length` rows count. There is room behind them, at most `capacity`, into which new ones are written in place.
+ * Keys and values of one decoder's layers: float32[batch, rows, numKeyValueHeads · headSize] each, or what
+ * `quantizeRows` makes of it, of which the first `length` rows count. There is room behind them, at most `capacity`,
+ * into which new ones are written in place.
  *
  * Its tensors belong to no tidy scope: they live until they are replaced or disposed of here.
  */
 export class TensorCache implements KeyValueCache {
+  readonly batch: number;
+  readonly capacity: number;
+  readonly type: CacheType;
   readonly #owner: Decoder;
+  readonly #options: TensorCacheOptions;
   readonly #layers: (KeyValues | undefined)[];
   #length = 0;
+  #shared: SharedTokens;
 
-  constructor(
-    owner: Decoder,
-    readonly batch: number,
-    readonly capacity: number,
-  ) {
+  private constructor(owner: Decoder, options: TensorCacheOptions) {
     this.#owner = owner;
+    this.#options = options;
+    this.batch = options.batch;
+    this.capacity = options.capacity;
+    this.type = options.type;
     this.#layers = new Array(owner.numLayers).fill(undefined);
+    this.#shared = SharedTokens.none(options.batch);
+  }
+
+  /** @throws ContextLengthError, ConfigError as `Decoder.createCache` says. */
+  static create(owner: Decoder, batch: number, options: CacheOptions = {}): TensorCache {
+    const name = `decoder '${owner.name}'`;
+    const { capacity = owner.maxLength, ...rest } = parseConfig(`${name}.createCache`, schema, {
+      batch,
+      ...options,
+    });
+    if (capacity > owner.maxLength) {
+      throw new ContextLengthError({
+        component: name,
+        expected: `a cache of at most ${owner.maxLength} tokens`,
+        actual: `${capacity}`,
+      });
+    }
+    return new TensorCache(owner, { ...rest, capacity, rows: options.capacity });
   }
 
   /**
@@ -30,13 +80,18 @@ export class TensorCache implements KeyValueCache {
    * @throws ShapeError otherwise.
    */
   static of(cache: KeyValueCache, owner: Decoder, batch: number): TensorCache {
-    const component = `decoder '${owner.name}'`;
+    const name = `decoder '${owner.name}'`;
     if (!(cache instanceof TensorCache) || cache.#owner !== owner) {
-      throw new ShapeError({ component, expected: 'a cache of its own', actual: 'one of another decoder' });
+      const other = cache instanceof TensorCache ? `, '${cache.#owner.name}'` : '';
+      throw new ShapeError({
+        component: name,
+        expected: 'a cache of its own',
+        actual: `one of another decoder${other}`,
+      });
     }
     if (cache.batch !== batch) {
       throw new ShapeError({
-        component,
+        component: name,
         expected: `a cache for ${batch} sequences`,
         actual: `one for ${cache.batch}`,
       });
@@ -61,34 +116,43 @@ export class TensorCache implements KeyValueCache {
   crop(length: number): void {
     if (!Number.isInteger(length) || length < 0 || length > this.#length) {
       throw new ShapeError({
-        component: 'key-value cache',
+        component,
         expected: `a length from 0 to ${this.#length}`,
         actual: `${length}`,
       });
     }
     // What stands behind it, also from a pass that failed half-way, will be overwritten.
     this.#length = length;
+    this.#shared = this.#shared.crop(length);
   }
 
   select(rows: readonly number[]): TensorCache {
-    for (const row of rows) {
-      if (!Number.isInteger(row) || row < 0 || row >= this.batch) {
-        throw new ShapeError({
-          component: 'key-value cache',
-          expected: `rows from 0 to ${this.batch - 1}`,
-          actual: `${row}`,
-        });
-      }
+    this.#checkRows(rows);
+    const selected = new TensorCache(this.#owner, { ...this.#options, batch: rows.length });
+    if (this.#length === 0) return selected;
+    try {
+      const all = { samples: rows, from: 0, count: this.#length };
+      this.#changeAll((x) => cacheRows(x, { ...all, rows: x.shape[1] }), selected);
+    } catch (error) {
+      selected.dispose();
+      throw error;
     }
-    const selected = new TensorCache(this.#owner, rows.length, this.capacity);
-    tf.tidy(() => {
-      const index = tf.tensor1d([...rows], 'int32');
-      this.#layers.forEach((held, layer) => {
-        if (held) selected.#replace(layer, { k: tf.gather(held.k, index), v: tf.gather(held.v, index) });
-      });
-    });
     selected.#length = this.#length;
+    selected.#shared = this.#shared.select(rows, this.#length);
     return selected;
+  }
+
+  reorder(rows: readonly number[]): void {
+    this.#checkRows(rows);
+    if (rows.length !== this.batch) {
+      throw new ShapeError({ component, expected: `${this.batch} rows`, actual: `${rows.length}` });
+    }
+    const from = this.#shared.firstDifference(rows, this.#length);
+    const count = this.#length - from;
+    if (count > 0) {
+      this.#changeAll((x) => cacheAppend(x, cacheRows(x, { samples: rows, from, count }), from));
+    }
+    this.#shared = this.#shared.select(rows, this.#length);
   }
 
   dispose(): void {
@@ -96,6 +160,28 @@ export class TensorCache implements KeyValueCache {
       this.#replace(layer, undefined);
     });
     this.#length = 0;
+    this.#shared = SharedTokens.none(this.batch);
+  }
+
+  #checkRows(rows: readonly number[]): void {
+    const isRow = (row: number) => Number.isInteger(row) && row >= 0 && row < this.batch;
+    if (rows.length > 0 && rows.every(isRow)) return;
+    throw new ShapeError({
+      component,
+      expected: `rows from 0 to ${this.batch - 1}`,
+      actual: rows.length > 0 ? `${rows.find((row) => !isRow(row))}` : 'none',
+    });
+  }
+
+  /** Puts what `change` makes of keys and values into `target`, one layer after the other. */
+  #changeAll(change: (x: tf.Tensor3D) => tf.Tensor3D, target: TensorCache = this): void {
+    tf.tidy(() => {
+      this.#layers.forEach((held, layer) => {
+        if (!held) return;
+        const changed = tf.tidy(() => ({ k: change(held.k), v: change(held.v) }));
+        target.#replace(layer, changed);
+      });
+    });
   }
 
   #append(layer: number, next: KeyValues): KeyValues {
@@ -107,13 +193,19 @@ export class TensorCache implements KeyValueCache {
 
   /** The first `length` rows of `held`, then `next`, then room. */
   #with(held: tf.Tensor3D | undefined, next: tf.Tensor3D): tf.Tensor3D {
+    const rows = this.type === 'q8' ? quantizeRows(next) : next;
+    return cacheAppend(this.#withRoom(held, rows), rows, this.#length);
+  }
+
+  /** `held` with room for `next` behind the rows that count. */
+  #withRoom(held: tf.Tensor3D | undefined, next: tf.Tensor3D): tf.Tensor3D {
     const [batch, count, width] = next.shape;
     const end = this.#length + count;
-    if (held && held.shape[1] >= end) return cacheAppend(held, next, this.#length);
-    const rows = Math.min(Math.max(2 * end, LEAST_ROWS), this.capacity);
-    const room = tf.zeros<tf.Rank.R3>([batch, rows - this.#length, width]);
-    const before = held && tf.slice(held, [0, 0, 0], [batch, this.#length, width]);
-    return cacheAppend(before ? tf.concat([before, room], 1) : room, next, this.#length);
+    if (held && held.shape[1] >= end) return held;
+    const rows = this.#options.rows ?? rowsWithRoom(end, this.capacity);
+    if (!held || this.#length === 0) return tf.zeros([batch, rows, width], next.dtype);
+    const samples = Array.from({ length: batch }, (_, sample) => sample);
+    return cacheRows(held, { samples, from: 0, count: this.#length, rows });
   }
 
   #replace(layer: number, next: KeyValues | undefined): void {

@@ -16,6 +16,7 @@ export function textInputs(decoder: Decoder, rows: readonly (readonly number[])[
     embeddings: decoder.embed(ids),
     positions: sequentialPositions(ids.shape, start),
     rule: { causal: true, start },
+    tokens: ids,
   };
 }
 

@@ -35,6 +35,8 @@ export interface AttentionOptions {
   headSize?: number;
   /** Width of what keys and values are made from, where it differs (cross-attention). Default hiddenSize. */
   sourceSize?: number;
+  /** Width of the result, for attention outside of a block. Default hiddenSize. */
+  outputSize?: number;
   /** Biases of query, key and value; and of the output. Default true both. */
   qkvBias?: boolean;
   outBias?: boolean;
@@ -49,7 +51,7 @@ export interface AttendOptions {
   rule: AttentionRule;
   rotary?: Rotary;
   cache?: LayerCache;
-  /** float32[B, T, hiddenSize], added last. */
+  /** Of the result's shape, added last. */
   residual?: tf.Tensor3D;
 }
 
@@ -71,6 +73,7 @@ export class Attention extends Module {
     numKeyValueHeads = numHeads,
     headSize = hiddenSize / numHeads,
     sourceSize = hiddenSize,
+    outputSize = hiddenSize,
     qkvBias = true,
     outBias = true,
     headNorm,
@@ -89,7 +92,7 @@ export class Attention extends Module {
     this.qProj = new Linear(hiddenSize, numHeads * headSize, { bias: qkvBias, initializer });
     this.kProj = new Linear(sourceSize, numKeyValueHeads * headSize, { bias: qkvBias, initializer });
     this.vProj = new Linear(sourceSize, numKeyValueHeads * headSize, { bias: qkvBias, initializer });
-    this.outProj = new Linear(numHeads * headSize, hiddenSize, { bias: outBias, initializer });
+    this.outProj = new Linear(numHeads * headSize, outputSize, { bias: outBias, initializer });
     this.qNorm = headNorm?.(headSize) ?? channelNorm?.(numHeads * headSize);
     this.kNorm = headNorm?.(headSize) ?? channelNorm?.(numKeyValueHeads * headSize);
     this.normsHeads = headNorm !== undefined;

@@ -1,20 +1,21 @@
 import { type Initializer, Module } from '@mmllm/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type Activation, gated } from '../ops';
+import { type Activation, gated, type RoutingObserver } from '../ops';
 import { Linear } from './linear';
-import type { RoutingObserver } from './routing-losses';
 
 export interface MlpOptions {
   hiddenSize: number;
   intermediateSize: number;
   activation: Activation;
+  /** Width of the result, for MLPs outside of a block. Default hiddenSize. */
+  outputSize?: number;
   /** Default true for `Mlp`, false for `GatedMlp`. */
   bias?: boolean;
   initializer?: Initializer;
 }
 
 export interface FeedForwardOptions {
-  /** float32[…, hiddenSize], added last. */
+  /** Of the result's shape, added last. */
   readonly residual?: Tensor;
   /** Takes the losses of a mixture of experts; a dense one has none. */
   readonly routing?: RoutingObserver;
@@ -31,11 +32,18 @@ export class Mlp extends Module implements FeedForward {
   readonly fc2: Linear;
   private readonly activation: Activation;
 
-  constructor({ hiddenSize, intermediateSize, activation, bias = true, initializer }: MlpOptions) {
+  constructor({
+    hiddenSize,
+    intermediateSize,
+    outputSize = hiddenSize,
+    activation,
+    bias = true,
+    initializer,
+  }: MlpOptions) {
     super();
     this.activation = activation;
     this.fc1 = new Linear(hiddenSize, intermediateSize, { bias, initializer });
-    this.fc2 = new Linear(intermediateSize, hiddenSize, { bias, initializer });
+    this.fc2 = new Linear(intermediateSize, outputSize, { bias, initializer });
   }
 
   forward<T extends Tensor>(x: T, { residual }: FeedForwardOptions = {}): T {
@@ -50,12 +58,19 @@ export class GatedMlp extends Module implements FeedForward {
   readonly downProj: Linear;
   private readonly activation: Activation;
 
-  constructor({ hiddenSize, intermediateSize, activation, bias = false, initializer }: MlpOptions) {
+  constructor({
+    hiddenSize,
+    intermediateSize,
+    outputSize = hiddenSize,
+    activation,
+    bias = false,
+    initializer,
+  }: MlpOptions) {
     super();
     this.activation = activation;
     this.gateProj = new Linear(hiddenSize, intermediateSize, { bias, initializer });
     this.upProj = new Linear(hiddenSize, intermediateSize, { bias, initializer });
-    this.downProj = new Linear(intermediateSize, hiddenSize, { bias, initializer });
+    this.downProj = new Linear(intermediateSize, outputSize, { bias, initializer });
   }
 
   forward<T extends Tensor>(x: T, { residual }: FeedForwardOptions = {}): T {

@@ -8,10 +8,10 @@ import {
   groupedMatmul,
   type RoutingOptions,
   routeTopK,
+  routingLosses,
 } from '../ops';
 import { Linear } from './linear';
 import type { FeedForward, FeedForwardOptions } from './mlp';
-import { routingLosses } from './routing-losses';
 
 export interface MoeMlpOptions {
   readonly hiddenSize: number;
@@ -68,19 +68,25 @@ export class MoeMlp extends Module implements FeedForward {
    * float32[…, hiddenSize] to the same shape.
    * @throws ShapeError for another width, ConfigError unless there are as many experts as a token goes to.
    */
-  forward<T extends tf.Tensor>(x: T, { residual, routing: observer }: FeedForwardOptions = {}): T {
-    return tf.tidy(() => {
-      const tokens = tf.reshape<tf.Rank.R2>(x, [-1, x.shape.at(-1) ?? 1]);
-      const logits = this.router.forward(tokens);
-      if (observer) observer.add(routingLosses(logits, observer.rows));
-      const routing = routeTopK(logits, this.routing);
-      const through = (rows: tf.Tensor2D, { value }: Parameter) =>
-        groupedMatmul(rows, value as tf.Tensor3D, routing.groupSizes);
-      const rows = dispatchRows(tokens, routing);
-      const inner = gated(through(rows, this.gateProj), through(rows, this.upProj), this.activation);
-      const mixed = tf.reshape(combineRows(through(inner, this.downProj), routing), x.shape);
-      const sum = residual ? tf.add(mixed, residual) : mixed;
-      return (this.sharedExperts?.forward(x, { residual: sum }) ?? sum) as T;
-    });
+  forward<T extends tf.Tensor>(x: T, { residual, routing }: FeedForwardOptions = {}): T {
+    const logits = tf.tidy(() => this.router.forward(asRows(x)));
+    // Beside the scope below, which they outlive.
+    routing?.add(routingLosses(logits, routing.rows));
+    const mixed = tf.tidy(() => this.mix(x, logits, residual));
+    logits.dispose();
+    return mixed;
+  }
+
+  private mix<T extends tf.Tensor>(x: T, logits: tf.Tensor2D, residual: tf.Tensor | undefined): T {
+    const routing = routeTopK(logits, this.routing);
+    const through = (rows: tf.Tensor2D, { value }: Parameter) =>
+      groupedMatmul(rows, value as tf.Tensor3D, routing.groupSizes);
+    const rows = dispatchRows(asRows(x), routing);
+    const inner = gated(through(rows, this.gateProj), through(rows, this.upProj), this.activation);
+    const mixed = tf.reshape(combineRows(through(inner, this.downProj), routing), x.shape);
+    const sum = residual ? tf.add(mixed, residual) : mixed;
+    return (this.sharedExperts?.forward(x, { residual: sum }) ?? sum) as T;
   }
 }
+
+const asRows = (x: tf.Tensor): tf.Tensor2D => tf.reshape(x, [-1, x.shape.at(-1) ?? 1]);

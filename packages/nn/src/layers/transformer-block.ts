@@ -1,9 +1,9 @@
 import { constant, Module, Parameter } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
+import type { RoutingObserver } from '../ops';
 import type { AttendOptions, Attention } from './attention';
 import type { FeedForward } from './mlp';
 import type { Norm } from './norm';
-import type { RoutingObserver } from './routing-losses';
 
 export interface TransformerBlockParts {
   attentionNorm: Norm;

@@ -3,6 +3,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import { type AttentionAttrs, type AttentionInputs, attend, attendGradients } from './attention-reference';
 import { shapeText } from './checks';
 import { defineKernel, defineOp } from './define-op';
+import { checkUnpacked, packedWidth } from './quantize-rows';
+import { refuseGradient } from './refuse-gradient';
 
 export interface AttentionHeads {
   readonly numHeads: number;
@@ -40,6 +42,20 @@ const apply = defineOp<AttentionInputs, AttentionAttrs, 'q' | 'k' | 'v', tf.Tens
   },
 });
 
+/** Of keys and values that `quantizeRows` has packed. Only a backend that packs can read them. */
+const applyPacked = defineOp<AttentionInputs, AttentionAttrs, never, tf.Tensor3D>({
+  name: 'mmllm/PackedAttention',
+  reference: (inputs, attrs) => {
+    checkUnpacked('attention', inputs.k);
+    return attend(inputs, attrs);
+  },
+  inputsToSave: [],
+  backward: () => {
+    const refuse = refuseGradient('attention');
+    return { q: refuse, k: refuse, v: refuse };
+  },
+});
+
 const withoutRoom = (x: tf.Tensor3D, room: number): tf.Tensor3D =>
   room === 0 ? x : tf.slice(x, [0, 0, 0], [x.shape[0], x.shape[1] - room, x.shape[2]]);
 
@@ -52,8 +68,9 @@ const withRoom = (x: tf.Tensor, room: number): tf.Tensor =>
  * leave them. No probabilities are kept for the gradient. The caller owns the result.
  *
  * @param q float32[B, T, numHeads · d]
- * @param k float32[B, C, numKeyValueHeads · d], of which the first S = `numKeys` rows count
- * @param v float32[B, C, numKeyValueHeads · d]
+ * @param k float32[B, C, numKeyValueHeads · d], of which the first S = `numKeys` rows count; or as `quantizeRows` gives
+ *   them, without a gradient
+ * @param v as k
  * @param rule who sees whom; a query that sees no key gets zeros, and gives no gradient. A prefix is seen whatever
  *   `causal` and `window` say; a window without `causal` only limits the view back. Not to be changed after its use.
  *   NaN passes from a key to all that see it, and may pass to others: keys that no query near sees are not read.
@@ -72,7 +89,9 @@ export function attention(
   checkNumKeys(numKeys, k.shape[1]);
   checkRule(rule, q.shape[0], q.shape[1], numKeys, numHeads);
   const factor = scale ?? 1 / Math.sqrt(headSize);
-  return apply({ q, k, v }, { rule, numHeads, numKeyValueHeads, numKeys, scale: factor });
+  const attrs = { rule, numHeads, numKeyValueHeads, numKeys, scale: factor };
+  if (k.dtype === 'int32') return applyPacked({ q, k, v }, attrs);
+  return apply({ q, k, v }, attrs);
 }
 
 function checkSizes(
@@ -90,8 +109,9 @@ function checkSizes(
       actual: `width ${q.shape[2]}, numHeads ${numHeads}, numKeyValueHeads ${numKeyValueHeads}`,
     });
   }
-  const keyShape = [q.shape[0], k.shape[1], numKeyValueHeads * headSize];
-  if ([k, v].some(({ shape }) => !tf.util.arraysEqual(shape, keyShape))) {
+  const keyWidth = numKeyValueHeads * headSize;
+  const keyShape = [q.shape[0], k.shape[1], k.dtype === 'int32' ? packedWidth(keyWidth) : keyWidth];
+  if ([k, v].some(({ shape, dtype }) => dtype !== k.dtype || !tf.util.arraysEqual(shape, keyShape))) {
     throw new ShapeError({
       component: 'attention',
       expected: `k and v of [${keyShape[0]}, S, ${keyShape[2]}] for q ${shapeText(q.shape)}`,

@@ -1,25 +1,19 @@
-import { ConfigError, ShapeError } from '@mmllm/core';
+import { ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { shapeText } from './checks';
 import { defineOp } from './define-op';
+import { checkUnpacked } from './quantize-rows';
+import { refuseGradient } from './refuse-gradient';
 
 interface CacheAppendInputs {
   cache: tf.Tensor3D;
   next: tf.Tensor3D;
 }
 
-const refuseGradient = (): tf.Tensor => {
-  throw new ConfigError({
-    component: 'cacheAppend',
-    expected: 'a cache that nothing trained depends on',
-    actual: 'one that needs a gradient',
-    hint: 'Train on whole sequences, without a cache.',
-  });
-};
-
 const append = defineOp<CacheAppendInputs, { offset: number }, never, tf.Tensor3D>({
   name: 'mmllm/CacheAppend',
   reference: ({ cache, next }, { offset }) => {
+    checkUnpacked('cacheAppend', cache);
     const [batch, rows, width] = cache.shape;
     const end = offset + next.shape[1];
     const before = tf.slice(cache, [0, 0, 0], [batch, offset, width]);
@@ -30,7 +24,7 @@ const append = defineOp<CacheAppendInputs, { offset: number }, never, tf.Tensor3
     );
   },
   inputsToSave: [],
-  backward: () => ({ cache: refuseGradient, next: refuseGradient }),
+  backward: () => ({ cache: refuseGradient('cacheAppend'), next: refuseGradient('cacheAppend') }),
 });
 
 /**
@@ -38,20 +32,21 @@ const append = defineOp<CacheAppendInputs, { offset: number }, never, tf.Tensor3
  * copied: the result is the memory of `cache` itself, unless a clone or a tape holds it too. So after the call `cache`
  * is only good for being disposed of. The caller owns the result. It has no gradient.
  *
- * @param cache float32[B, C, D]
- * @param next float32[B, T, D]
+ * @param cache float32[B, C, D], or int32
+ * @param next [B, T, D] of the same type
  * @param offset the first row to be written; offset + T is at most C.
- * @returns float32[B, C, D]
+ * @returns [B, C, D] of the same type
  * @throws ShapeError if sizes do not fit.
  */
 export function cacheAppend(cache: tf.Tensor3D, next: tf.Tensor3D, offset: number): tf.Tensor3D {
   const [batch, rows, width] = cache.shape;
   const room = rows - next.shape[1];
-  if (next.shape[0] !== batch || next.shape[2] !== width || !(offset >= 0 && offset <= room)) {
+  const isAlike = next.dtype === cache.dtype && next.shape[0] === batch && next.shape[2] === width;
+  if (!isAlike || !(offset >= 0 && offset <= room)) {
     throw new ShapeError({
       component: 'cacheAppend',
-      expected: `rows of [${batch}, T, ${width}] that fit into ${rows} behind ${offset}`,
-      actual: shapeText(next.shape),
+      expected: `rows ${cache.dtype}[${batch}, T, ${width}] that fit into ${rows} behind ${offset}`,
+      actual: `${next.dtype}${shapeText(next.shape)}`,
     });
   }
   return append({ cache, next }, { offset });

@@ -1,9 +1,11 @@
 export { activate, gated } from './activate';
 export { ACTIVATIONS, type Activation, activationNamed } from './activations';
 export { type AdamWOptions, type AdamWTarget, adamwUpdate } from './adamw';
+export { adaptiveAveragePool, type GridSize } from './adaptive-average-pool';
 export { type AttentionHeads, attention } from './attention';
 export { type AttentionMask, type AttentionSizes, attentionMask } from './attention-mask';
 export { cacheAppend } from './cache-append';
+export { type CacheRows, cacheRows } from './cache-rows';
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy';
 export {
   type BackwardContext,
@@ -12,6 +14,7 @@ export {
   type KernelDefinition,
   type OpDefinition,
 } from './define-op';
+export { depthwiseConv } from './depthwise-conv';
 export { embedding } from './embedding';
 export { groupedMatmul } from './grouped-matmul';
 export { weightFormat } from './held/format';
@@ -21,6 +24,8 @@ export { linear } from './linear';
 export type { LinearOptions } from './linear-epilogue';
 export { logSumExp } from './log-sum-exp';
 export { type MatmulOptions, matmul } from './matmul';
+export { packedWidth, quantizeRows } from './quantize-rows';
+export { recompute } from './recompute';
 export { rmsNorm } from './rms-norm';
 export { type RopeOptions, rope } from './rope';
 export {
@@ -31,8 +36,10 @@ export {
   ropeTables,
 } from './rope-tables';
 export { combineRows, dispatchRows, type Routing, type RoutingOptions, routeTopK } from './routing';
+export { type RoutingLosses, type RoutingObserver, routingLosses } from './routing-losses';
 export { selectRows } from './select-rows';
 export { sigmoidPairLoss } from './sigmoid-pair-loss';
 export { softCrossEntropy } from './soft-cross-entropy';
 export { sumOfSquares } from './sum-of-squares';
+export { added, type ValuesAndGradients, valuesAndGradients } from './tape';
 export { unembed } from './unembed';

@@ -11,6 +11,7 @@ import {
 import { sigmoidPairLoss, softCrossEntropy } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Objective, TrainingBatch } from '../objective';
+import { check } from '../stage';
 
 /** A picture and what it shows. */
 export interface CaptionedPicture {
@@ -57,7 +58,13 @@ export function contrastive<S extends CaptionedPicture = CaptionedPicture>(
   return {
     name: `contrastive-${model.loss}`,
     module: model,
-    async prepare(samples, { signal }) {
+    async prepare(samples, { packing, gradientCheckpointing, signal }) {
+      check(
+        'contrastive',
+        !packing && !gradientCheckpointing,
+        'neither packing nor gradientCheckpointing',
+        packing ? 'packing' : 'gradientCheckpointing',
+      );
       const captions = samples.map(({ caption }) => caption);
       const texts = padRight(captions.map((caption) => processor.tokenizer.encode(caption)));
       const sources = samples.map(({ image }) => image);

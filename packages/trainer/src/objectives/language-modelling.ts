@@ -1,5 +1,7 @@
 import {
   ConfigError,
+  type DecoderInputs,
+  type DecoderOutput,
   disposeImages,
   type ImageFeatures,
   type LayerInjection,
@@ -11,26 +13,32 @@ import { crossEntropy, selectRows } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { type FrozenPrefix, frozenFeatures, picturesOf } from '../features/frozen-features';
 import type { Objective, StageContext, TrainingBatch } from '../objective';
+import { packed } from '../packed';
 
 /**
- * Next-token prediction of the answers: cross-entropy, averaged over all answer tokens of the batch. Frozen vision parts
+ * Next-token prediction of the answers: cross-entropy, averaged over all answer tokens of the batch, and what a mixture
+ * of experts adds to it. Frozen vision parts
  * run outside the gradient, and each picture once a stage as far as the features can be kept.
  */
 export function languageModelling(model: MultimodalModel): Objective<Sample> {
   return {
     name: 'language-modelling',
     async prepare(samples, context) {
-      const { features, signal } = context;
+      const { features, packing, gradientCheckpointing, signal } = context;
       const prefix = frozenPrefix(model, context);
       const known =
         prefix && ((picture: Parameters<typeof features.get>[0]) => features.get(picture)?.prepared);
       const inputs = await model.processor.process(samples, { padding: 'right', known, signal });
       try {
-        const answers = answerPositions(inputs);
-        if (!prefix) return new AnswerBatch(model, inputs, answers);
-        const { images, ...text } = inputs;
+        const { images, ...padded } = inputs;
+        const { inputs: text, pictures } = packing
+          ? packed(inputs, packing)
+          : { inputs: padded, pictures: undefined };
+        const answers = answerPositions(text);
+        const settings = { gradientCheckpointing, pictures };
+        if (!prefix) return new AnswerBatch(model, { ...text, images }, answers, settings);
         const given = frozenFeatures(model, prefix, picturesOf(samples), images, features);
-        return new AnswerBatch(model, text, answers, given, prefix);
+        return new AnswerBatch(model, text, answers, { ...settings, given, prefix });
       } catch (error) {
         if (inputs.images) disposeImages(inputs.images);
         throw error;
@@ -80,21 +88,26 @@ function traced(injection: LayerInjection, trace: [string, tf.Tensor][]): LayerI
   };
 }
 
+interface BatchSettings {
+  readonly gradientCheckpointing?: boolean;
+  /** The order of the pictures in the text, where packing has changed it. */
+  readonly pictures?: readonly number[];
+  /** What the frozen parts made of the pictures; the batch owns it. */
+  readonly given?: ImageFeatures;
+  readonly prefix?: FrozenPrefix;
+}
+
 class AnswerBatch implements TrainingBatch {
   readonly tokens: number;
   /** Answer tokens. */
   readonly weight: number;
 
-  /**
-   * @param inputs with pictures, unless features are given.
-   * @param given what the frozen parts made of the pictures; the batch owns it.
-   */
+  /** @param inputs with pictures, unless features are given. */
   constructor(
     private readonly model: MultimodalModel,
     private readonly inputs: ModelInputs,
     private readonly answers: AnswerPositions,
-    private readonly given?: ImageFeatures,
-    private readonly prefix?: FrozenPrefix,
+    private readonly settings: BatchSettings,
   ) {
     const { ids, start, end } = inputs;
     const [batch, length] = ids.shape;
@@ -103,45 +116,71 @@ class AnswerBatch implements TrainingBatch {
     for (let b = 0; b < batch; b++) this.tokens += (end?.[b] ?? length) - (start?.[b] ?? 0);
   }
 
-  loss(): tf.Scalar {
-    return tf.tidy(() => this.lossOf(this.model.hidden(this.inputs, this.projected())));
+  loss(report?: (name: string, term: tf.Scalar) => void): tf.Scalar {
+    return tf.tidy(() => {
+      const { model } = this;
+      const fused = this.fuse(this.projected());
+      const { gradientCheckpointing } = this.settings;
+      const output = model.decoder.forward(fused, { gradientCheckpointing, auxiliaryLosses: true });
+      fused.dispose?.();
+      for (const { name, loss } of output.auxiliaryLosses ?? []) report?.(name, loss);
+      return this.lossOf(output);
+    });
   }
 
   trace(): [string, tf.Tensor][] {
     const { model, inputs } = this;
+    const { given, prefix } = this.settings;
     const trace: [string, tf.Tensor][] = [];
     let projected = this.projected();
     // Frozen ones run as one, and what lies between them is not kept.
-    const frozen = this.prefix === 'projector' ? 'encoder or projector' : 'encoder';
-    if (this.given) trace.push([frozen, this.given.features]);
+    const frozen = prefix === 'projector' ? 'encoder or projector' : 'encoder';
+    if (given) trace.push([frozen, given.features]);
     if (inputs.images) {
       const encoded = model.encoder!.encode(inputs.images);
       projected = model.projector!.project(encoded);
       trace.push(['encoder', encoded.features]);
     }
-    if (projected && projected !== this.given) trace.push(['projector', projected.features]);
-    const fused = model.fuse(inputs, projected);
+    if (projected && projected !== given) trace.push(['projector', projected.features]);
+    const fused = this.fuse(projected);
     trace.push(['fusion', fused.embeddings]);
     const injections = fused.injections?.map((injection) => traced(injection, trace));
-    const { hidden } = model.decoder.forward({ ...fused, injections });
+    const output = model.decoder.forward({ ...fused, injections }, { auxiliaryLosses: true });
     fused.dispose?.();
-    return [...trace, ['decoder', hidden], ['the loss', this.lossOf(hidden)]];
+    return [...trace, ['decoder', output.hidden], ['the loss', this.lossOf(output)]];
   }
 
   dispose(): void {
-    this.given?.features.dispose();
+    this.settings.given?.features.dispose();
     if (this.inputs.images) disposeImages(this.inputs.images);
   }
 
   private projected(): ImageFeatures | undefined {
-    if (!this.given || this.prefix === 'projector') return this.given;
-    return this.model.projector!.project(this.given);
+    const { given, prefix } = this.settings;
+    if (!given || prefix === 'projector') return given;
+    return this.model.projector!.project(given);
+  }
+
+  /** Packed text has its pictures in another order than the rows of their features. */
+  private fuse(projected?: ImageFeatures): DecoderInputs {
+    const { images, ...text } = this.inputs;
+    const { pictures } = this.settings;
+    if (!pictures) return this.model.fuse(this.inputs, projected);
+    const features = projected ?? (images && this.model.encodeImages(images));
+    return this.model.fuse(
+      text,
+      features && { ...features, images: pictures.map((i) => features.images[i]) },
+    );
   }
 
   /** Only the few positions that count go through the large product with the vocabulary. */
-  private lossOf(hidden: tf.Tensor3D): tf.Scalar {
+  private lossOf({ hidden, auxiliaryLosses = [] }: DecoderOutput): tf.Scalar {
     const all = tf.reshape(hidden, [-1, hidden.shape[2]]) as tf.Tensor2D;
     const answering = selectRows(all, this.answers.rows);
-    return crossEntropy(this.model.decoder.logits(answering) as tf.Tensor2D, this.answers.targets);
+    const main = crossEntropy(this.model.decoder.logits(answering) as tf.Tensor2D, this.answers.targets);
+    return auxiliaryLosses.reduce(
+      (sum, { loss, coefficient }) => tf.add<tf.Scalar>(sum, tf.mul(loss, coefficient)),
+      main,
+    );
   }
 }

@@ -33,11 +33,20 @@ export async function compareGradients(
     parameters.map(([, parameter]) => parameter.value),
   );
   await comparison.giveAll({ 'out.loss': value });
-  comparison.own(holder);
   for (const [path, parameter] of parameters) holder.parameter(path).assign(grads[parameter.value.name]);
   tf.dispose(grads);
+  await giveHeld({ holder, names, nameOf }, comparison);
+}
+
+/** Compares the gradients that a second model holds in place of its weights, and frees it. */
+export async function giveHeld(
+  { holder, names, nameOf }: Pick<GradientCheck, 'holder' | 'names' | 'nameOf'>,
+  comparison: Comparison,
+): Promise<void> {
+  comparison.own(holder);
   for (const [key, { shape, read }] of saveWeights(holder, names)) {
-    if (wanted(key)) await comparison.give(nameOf(key), { shape, data: (await read()) as Float32Array });
+    if (!comparison.wants(nameOf(key))) continue;
+    await comparison.give(nameOf(key), { shape, data: (await read()) as Float32Array });
   }
 }
 

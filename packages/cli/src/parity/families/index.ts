@@ -8,6 +8,7 @@ import { imageFamilies } from './images';
 import { llava } from './llava';
 import { patchLinear } from './patch-linear';
 import { processor } from './processor';
+import { projectorFamilies } from './projector';
 import { tokenizer } from './tokenizer';
 import { trainClip, trainSiglip } from './training/contrastive';
 import { trainLlava } from './training/llava';
@@ -35,6 +36,7 @@ export const families: ParityFamilies = {
   'decoder-*': decoder,
   ...imageFamilies,
   llava,
+  ...projectorFamilies,
   'processor-*': processor,
   'tokenizer-*': tokenizer,
   'train-clip': trainClip,

@@ -1,0 +1,107 @@
+import {
+  type AttentionRule,
+  type CacheOptions,
+  type Decoder,
+  type DecoderInputs,
+  type KeyValueCache,
+  nextPositions,
+  ShapeError,
+} from '@mmllm/core';
+import * as tf from '@tensorflow/tfjs-core';
+
+/** A left-padded batch of prompts on its way through a decoder: all of it at first, then token by token through a cache. */
+export class PromptRun {
+  readonly #decoder: Decoder;
+  readonly #inputs: DecoderInputs;
+  #cache: KeyValueCache;
+  /** What holds after the prompt, and the position of the first token there, for every row. */
+  #rule: AttentionRule;
+  #first: Int32Array;
+  #steps = 0;
+
+  /** @throws ShapeError for a rule that does not say what comes after the prompt; the inputs stay the caller's. */
+  constructor(decoder: Decoder, inputs: DecoderInputs, options: CacheOptions) {
+    this.#decoder = decoder;
+    this.#inputs = inputs;
+    this.#rule = ruleAfterPrompt(decoder, inputs.rule);
+    this.#first = nextPositions(inputs.positions);
+    this.#cache = decoder.createCache(inputs.embeddings.shape[0], options);
+  }
+
+  /** float32[B, vocabSize] of each prompt's last token; the others never meet the head. */
+  first(): tf.Tensor2D {
+    return this.#logits(this.#inputs);
+  }
+
+  /** float32[rows, vocabSize] after one more token in each row. */
+  next(data: Int32Array): tf.Tensor2D {
+    const step = this.#steps++;
+    const batch = data.length;
+    const { axes } = this.#inputs.positions;
+    // A new token of text stands at one position, the same on all axes.
+    const positions = Int32Array.from({ length: axes * batch }, (_, i) => this.#first[i % batch] + step);
+    return this.#logits({
+      embeddings: this.#decoder.embed({ data, shape: [batch, 1] }),
+      positions: { data: positions, axes, shape: [batch, 1] },
+      rule: this.#rule,
+      injections: this.#inputs.injections,
+    });
+  }
+
+  /** Hidden states float32[rows, T, hiddenSize] after T more tokens in each row. */
+  continue(data: Int32Array, length: number): tf.Tensor3D {
+    const batch = data.length / length;
+    const { axes } = this.#inputs.positions;
+    const positions = Int32Array.from(
+      { length: axes * batch * length },
+      (_, i) => this.#first[Math.floor(i / length) % batch] + (i % length),
+    );
+    const shape = [batch, length] as const;
+    const inputs = {
+      embeddings: this.#decoder.embed({ data, shape }),
+      positions: { data: positions, axes, shape },
+      rule: this.#rule,
+      injections: this.#inputs.injections,
+    };
+    return this.#decoder.forward(inputs, { cache: this.#cache }).hidden;
+  }
+
+  /** Each row becomes `count` rows, one after the other. */
+  fork(count: number): void {
+    const rows = Array.from(this.#first, (_, row) => new Array<number>(count).fill(row)).flat();
+    const forked = this.#cache.select(rows);
+    this.#cache.dispose();
+    this.#cache = forked;
+    const spread = (values: Int32Array | undefined) => values && Int32Array.from(rows, (row) => values[row]);
+    this.#first = Int32Array.from(rows, (row) => this.#first[row]);
+    this.#rule = { ...this.#rule, start: spread(this.#rule.start), prefix: spread(this.#rule.prefix) };
+  }
+
+  /** Row i goes on from what row `rows[i]` was; they are of one prompt. */
+  reorder(rows: readonly number[]): void {
+    this.#cache.reorder(rows);
+  }
+
+  dispose(): void {
+    this.#cache.dispose();
+  }
+
+  #logits(inputs: DecoderInputs): tf.Tensor2D {
+    const { hidden } = this.#decoder.forward(inputs, { cache: this.#cache });
+    const [batch, length, width] = hidden.shape;
+    const last = tf.reshape(tf.slice(hidden, [0, length - 1, 0], [batch, 1, width]), [batch, width]);
+    return this.#decoder.logits(last) as tf.Tensor2D;
+  }
+}
+
+/** Each token after the prompt sees all before it, from `start` on. */
+function ruleAfterPrompt(decoder: Decoder, rule: AttentionRule): AttentionRule {
+  if (rule.bias || rule.queryBlocks || rule.keyBlocks) {
+    throw new ShapeError({
+      component: `decoder '${decoder.name}'`,
+      expected: 'a rule that goes on after the prompt',
+      actual: rule.bias ? 'one with a bias' : 'one with blocks',
+    });
+  }
+  return { causal: rule.causal, start: rule.start, prefix: rule.prefix, window: rule.window };
+}
