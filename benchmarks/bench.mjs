@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: builds the packages, installs the peers apart from the workspace, and runs the benchmark under the
- * Node that came with them. The options are in `src/options.ts`.
+ * `npm run bench` and `npm run bench:tokens`: builds the packages, installs the peers apart from the workspace, and runs the benchmark under the
+ * Node that came with them. The options are in `src/options.ts` and `src/tokens/main.ts`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -44,6 +44,7 @@ function findNode() {
 console.error('building the packages …');
 await check(['node', 'tools/setup.mjs']);
 await installPeers();
-const main = join(here, 'src', 'main.ts');
-const { status } = spawnSync(findNode(), [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+const [first, ...rest] = process.argv.slice(2);
+const [main, args] = first === 'tokens' ? ['tokens/main.ts', rest] : ['main.ts', process.argv.slice(2)];
+const { status } = spawnSync(findNode(), [join(here, 'src', main), ...args], { stdio: 'inherit' });
 process.exit(status ?? 1);

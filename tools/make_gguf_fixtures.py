@@ -76,7 +76,7 @@ def gguf_name(name):
     return f"blk.{layer}.{LAYER['.'.join(part)]}.{kind}"
 
 
-def write_llama(path, config, weights, kinds):
+def write_llama(path, config, weights, kinds, template=None):
     """Writes a model, and returns its values as they are in the file, in Hugging Face's order."""
     writer = gguf.GGUFWriter(path, "llama")
     writer.add_block_count(config["num_hidden_layers"])
@@ -96,6 +96,8 @@ def write_llama(path, config, weights, kinds):
     writer.add_token_merges(["< 0", "0 >"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(2)
+    if template:
+        writer.add_chat_template(template)
     stored = {}
     for at, (name, value) in enumerate(weights.items()):
         kind = T.F32 if value.ndim == 1 else kinds[at % len(kinds)]

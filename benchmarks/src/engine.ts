@@ -51,8 +51,9 @@ export interface Output {
    * when the clock has stopped, so what reads them from the device belongs before.
    */
   values?(): ArrayLike<number> | Promise<ArrayLike<number>>;
-  /** Of decoding: the tokens, and the time that each but the first took. */
+  /** Of decoding: the tokens, the time to the first one, and that which each other one took. */
   readonly tokens?: readonly number[];
+  readonly msToFirst?: number;
   readonly msPerToken?: number;
 }
 

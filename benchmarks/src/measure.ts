@@ -107,10 +107,13 @@ async function measureAlone(
   return records;
 }
 
-function inUnit({ ms, msPerToken, peakMegabytes, grownMegabytes }: Answer, unit: Unit): number {
+function inUnit(answer: Answer, unit: Unit): number {
+  const { ms, msToFirst, msPerToken, peakMegabytes, grownMegabytes } = answer;
   switch (unit) {
     case 'ms':
       return ms;
+    case 'ms to first':
+      return msToFirst ?? Number.NaN;
     case 'tokens/s':
       return 1000 / (msPerToken ?? Number.NaN);
     case 'MB':

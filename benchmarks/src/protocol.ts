@@ -17,16 +17,18 @@ export interface Answer {
   /** float32 in base64. */
   readonly values?: string;
   readonly tokens?: readonly number[];
+  readonly msToFirst?: number;
   readonly msPerToken?: number;
 }
 
 export function packAnswer(output: ReadOutput, ms: number, peakMegabytes: number): Answer {
-  const { tokens, msPerToken, values } = output;
+  const { tokens, msToFirst, msPerToken, values } = output;
   const packed = values && Float32Array.from(values());
   return {
     ms,
     peakMegabytes,
     tokens,
+    msToFirst,
     msPerToken,
     values: packed && Buffer.from(packed.buffer).toString('base64'),
   };

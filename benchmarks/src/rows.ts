@@ -28,12 +28,12 @@ export interface Match {
   readonly peers: readonly Contestant[];
 }
 
-export type Unit = 'ms' | 'tokens/s' | 'MB' | 'MB more';
+export type Unit = 'ms' | 'ms to first' | 'tokens/s' | 'MB' | 'MB more';
 
 /** One line of the table. */
 export interface Row {
   readonly name: string;
-  /** `ms`: of one run; `MB`: peak resident memory of a process; `MB more`: than it had before its first run. */
+  /** `ms`: of one run; `ms to first`: of its first token; `MB`: peak resident memory of a process; `MB more`: than it had before its first run. */
   readonly unit: Unit;
   /** Of each process, where every round has new ones, and one at a time. */
   readonly runs?: number;
@@ -99,6 +99,13 @@ function decode(name: string, goal: number, held: HeldType): Row {
     goal,
     matches: [{ ours: on('ours', 1)(work(held)), peers: peers.map((peer) => on(peer, 1)(work('float32'))) }],
   };
+}
+
+/** Of `generate`, against the other library that has it, with weights of the same kind. */
+function generating(name: string, goal: number, rest: Pick<Row, 'unit' | 'runs'>, held: HeldType): Row {
+  const work: Work = { kind: 'decode', model: SMOLLM2, held };
+  const peers = (['transformers.js', 'transformers.js fused'] as const).map((peer) => on(peer, 1)(work));
+  return { name, goal, ...rest, matches: [{ ours: on('ours', 1)(work), peers }] };
 }
 
 /** Into new memory every time. */
@@ -171,6 +178,10 @@ export const ROWS: readonly Row[] = [
   decode('decode-bf16', 1.6, 'bfloat16'),
   decode('decode-q8', 2.8, 'q8'),
   decode('decode-q4', 4, 'q4'),
+  generating('generate-f32', 1.2, { unit: 'tokens/s' }, 'float32'),
+  generating('generate-q8', 1.5, { unit: 'tokens/s' }, 'q8'),
+  generating('first-token', 1.3, { unit: 'ms to first' }, 'float32'),
+  generating('generate-memory', 2.5, { unit: 'MB', runs: 2 }, 'float32'),
   { ...training('train-memory', 0.8, 'PyTorch'), unit: 'MB', runs: 4 },
   loading('load-f32', 'F32', 'float32'),
   loading('load-bf16', 'BF16', 'bfloat16'),

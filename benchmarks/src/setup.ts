@@ -10,6 +10,12 @@ import type { Row } from './rows.ts';
 /** What is set up, or why it is not. */
 export type Found = { readonly path: string } | { readonly missing: string };
 
+/** @throws Error with the reason if it is not there. */
+export function pathOf(found: Found): string {
+  if ('path' in found) return found.path;
+  throw new Error(found.missing);
+}
+
 const path = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 const cache = path('../.cache');
 
@@ -35,7 +41,7 @@ const attempt = async (step: () => Promise<string>, what: string): Promise<Found
 };
 
 /** A Python with PyTorch and Pillow: the one that was named, or one in a virtual environment of the benchmark. */
-export function findPython({ python }: BenchOptions): Promise<Found> {
+export function findPython({ python }: Pick<BenchOptions, 'python'>): Promise<Found> {
   return attempt(async () => {
     if (python) return python;
     const windows = process.platform === 'win32';
@@ -54,16 +60,17 @@ export function findPython({ python }: BenchOptions): Promise<Found> {
 }
 
 /** The folder of the models: the one that was named, or one of the benchmark, made by Python at first. */
-export function findModels({ models }: BenchOptions, python: Found): Promise<Found> {
+export function findModels({ models }: Pick<BenchOptions, 'models'>, python: Found): Promise<Found> {
   return attempt(async () => {
     if (models) return resolve(models);
     const folder = join(cache, 'models');
-    const stamp = join(folder, 'made.txt');
-    if (existsSync(stamp)) return folder;
-    if ('missing' in python) throw new Error(python.missing);
-    console.error('making the models (some minutes, 2.6 GB) …');
-    await command(python.path, path('../peers/make_models.py'), folder);
-    writeFileSync(stamp, '');
+    const script = path('../peers/make_models.py');
+    const [wanted, stamp] = [readFileSync(script, 'utf8'), join(folder, 'made.txt')];
+    if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return folder;
+    const interpreter = pathOf(python);
+    console.error('making the models (some minutes, 3 GB) …');
+    await command(interpreter, script, folder);
+    writeFileSync(stamp, wanted);
     return folder;
   }, 'no models');
 }

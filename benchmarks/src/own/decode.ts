@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Decoder, type DecoderInputs, sequentialPositions } from '@mmllm/core';
+import type { Decoder, TextInputs } from '@mmllm/core';
 import { llama } from '@mmllm/decoders/llama';
 import { holdWeights } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
@@ -16,7 +16,7 @@ async function openDecoder(folder: string, held: HeldType): Promise<Decoder> {
 }
 
 /** float32[vocabSize] after the prompt. */
-async function firstLogits(decoder: Decoder, prompt: DecoderInputs): Promise<Float32Array> {
+async function firstLogits(decoder: Decoder, prompt: TextInputs): Promise<Float32Array> {
   const logits = tf.tidy(() => {
     const { hidden } = decoder.forward(prompt);
     const [, length, width] = hidden.shape;
@@ -36,23 +36,19 @@ export async function openDecode(
   const decoder = await openDecoder(folder, held);
   const ids = golden('input_ids').data as Int32Array;
   const count = golden('tokens').data.length;
-  const shape: readonly [number, number] = [1, ids.length];
-  const prompt = {
-    embeddings: decoder.embed({ data: ids, shape }),
-    positions: sequentialPositions(shape),
-    rule: { causal: true },
-  };
+  const prompt: TextInputs = { ids: { data: ids, shape: [1, ids.length] } };
   const logits = await firstLogits(decoder, prompt);
   return {
     async run() {
       const tokens: number[] = [];
+      const start = performance.now();
       let first = 0;
       for await (const step of decoder.generate(prompt, { maxNewTokens: count })) {
         if (tokens.length === 0) first = performance.now();
         tokens.push(step.ids[0]);
       }
       const msPerToken = (performance.now() - first) / (tokens.length - 1);
-      return { tokens, msPerToken, values: () => logits };
+      return { tokens, msToFirst: first - start, msPerToken, values: () => logits };
     },
   };
 }

@@ -95,6 +95,9 @@ class FakeDecoder extends Module implements Decoder {
   forward(inputs: Parameters<Decoder['forward']>[0]) {
     return { hidden: 'ids' in inputs ? this.embed(inputs.ids) : tf.clone(inputs.embeddings) };
   }
+  createMemory(): never {
+    throw new Error('not asked for');
+  }
   async score(): Promise<never> {
     throw new Error('not asked for');
   }

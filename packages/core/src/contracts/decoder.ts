@@ -40,7 +40,10 @@ export interface DecoderInputs {
   readonly positions: Positions;
   readonly rule: AttentionRule;
   readonly injections?: readonly LayerInjection[];
-  /** The ids that the embeddings stand for, where they are known: a repetition penalty counts them. */
+  /**
+   * The ids that the embeddings stand for, where they are known: penalties count them, and a memory compares them. Image
+   * tokens have a negative number for each picture.
+   */
   readonly tokens?: TokenIds;
   /** Frees what the injections keep. */
   dispose?(): void;
@@ -88,6 +91,13 @@ export interface KeyValueCache {
    * rows have in common since a `select` or `reorder` are not copied.
    */
   reorder(rows: readonly number[]): void;
+  dispose(): void;
+}
+
+/** What a decoder keeps of the last prompt and answer, for the next call of the same conversation. Not for two calls at once. */
+export interface PromptMemory {
+  /** Tokens it holds. */
+  readonly length: number;
   dispose(): void;
 }
 
@@ -172,6 +182,8 @@ export interface GenerateOptions {
   readonly stopIds?: readonly number[];
   /** What keys and values are kept as. Default float32. */
   readonly cacheType?: CacheType;
+  /** Of the call before: what this prompt has in common with it is not run again. For one sequence. */
+  readonly memory?: PromptMemory;
   readonly signal?: AbortSignal;
 }
 
@@ -209,6 +221,8 @@ export interface Decoder extends Module {
    *   no positive integers.
    */
   createCache(batch: number, options?: CacheOptions): KeyValueCache;
+  /** For calls of `generate` that begin alike. Its keys and values are float32 unless another type is named. */
+  createMemory(options?: Pick<CacheOptions, 'type'>): PromptMemory;
   /** Streams tokens; the cache it makes is freed when the loop ends, also early. The inputs stay the caller's. */
   generate(inputs: DecoderInputs | TextInputs, options?: GenerateOptions): AsyncIterable<GeneratedTokens>;
   /**

@@ -30,6 +30,7 @@ class Parrot extends Module implements Decoder {
   logits = (hidden: tf.Tensor) => hidden;
   score = async (_: unknown, continuations: readonly (readonly number[])[]) =>
     Float32Array.from(continuations, (tokens) => -tokens.length);
+  createMemory = () => ({ length: 0, dispose: () => {} });
   createCache(): never {
     throw new Error('no cache');
   }

@@ -2,6 +2,7 @@ import type { DecoderInputs, GenerateOptions, ModelInputs, Sample, TextInputs } 
 import { disposeImages } from '../contracts';
 import { ShapeError } from '../errors';
 import type { MultimodalModel } from '../model';
+import { picturesOf, tokensWithPictures } from './pictures';
 
 /** A conversation or prompt, or what a decoder takes: ids, or embeddings with their positions. */
 export type GenerationInput = Sample | TextInputs | DecoderInputs;
@@ -30,7 +31,7 @@ export async function prepareInputs(
     });
   }
   const processed = await model.processor.process(samples, { padding: 'left', signal });
-  const fused = fuseAndFree(model, processed);
+  const fused = fuseAndFree(model, processed, samples);
   return {
     inputs: fused,
     dispose: () => {
@@ -48,9 +49,9 @@ export const batchOf = (inputs: DecoderInputs | TextInputs): number =>
   'embeddings' in inputs ? inputs.embeddings.shape[0] : inputs.ids.shape[0];
 
 /** The pictures are needed no longer once they are encoded; also when the fusion refuses. */
-function fuseAndFree(model: MultimodalModel, inputs: ModelInputs): DecoderInputs {
+function fuseAndFree(model: MultimodalModel, inputs: ModelInputs, samples: readonly Sample[]): DecoderInputs {
   try {
-    return { ...model.fuse(inputs), tokens: inputs.ids };
+    return { ...model.fuse(inputs), tokens: tokensWithPictures(model, inputs, samples.flatMap(picturesOf)) };
   } finally {
     if (inputs.images) disposeImages(inputs.images);
   }

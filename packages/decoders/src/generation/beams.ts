@@ -104,18 +104,18 @@ function best<T extends { readonly score: number }>(beams: readonly T[], count: 
 /**
  * The likeliest sequences by beam search: every prompt keeps `numBeams` candidates a step, and the best that has ended
  * is the answer. The rules are those of transformers; the prompt runs once for all beams. All tokens come at the end.
- * @throws ConfigError beside sampling or guidance.
+ * @throws ConfigError beside sampling, guidance or a memory.
  */
 export async function* searchBeams(
   decoder: Decoder,
   inputs: DecoderInputs,
   options: FilledOptions,
 ): AsyncGenerator<GeneratedTokens, void> {
-  const { numBeams, signal, temperature, guidance, cacheType: type } = options;
-  if (temperature !== 0 || guidance) {
+  const { numBeams, signal, temperature, guidance, memory, cacheType: type } = options;
+  if (temperature !== 0 || guidance || memory) {
     throw new ConfigError({
       component: 'generate.numBeams',
-      expected: '1 with sampling or guidance',
+      expected: '1 with sampling, guidance or a memory',
       actual: `${numBeams}`,
     });
   }

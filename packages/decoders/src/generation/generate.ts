@@ -64,7 +64,8 @@ async function* generateFrom(
   };
   try {
     // The last token is never fed back.
-    const run = kept(new PromptRun(decoder, inputs, { capacity: length + maxNewTokens - 1, type }));
+    const capacity = length + maxNewTokens - 1;
+    const run = kept(new PromptRun(decoder, inputs, { capacity, type }, options.memory));
     const logitsOf = options.guidance
       ? guided(decoder, run, options.guidance, batch, { maxNewTokens, type }, kept)
       : (ids?: Int32Array) => (ids ? run.next(ids) : run.first());

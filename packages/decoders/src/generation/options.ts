@@ -4,6 +4,7 @@ import {
   type Decoder,
   type GenerateOptions,
   type LogitsProcessor,
+  type PromptMemory,
   parseConfig,
 } from '@mmllm/core';
 import { z } from 'zod';
@@ -32,6 +33,7 @@ const schema = z.object({
   lengthPenalty: z.number().default(1),
   earlyStopping: z.union([z.boolean(), z.literal('never')]).default(false),
   guidance: z.object({ scale: z.number(), negative: z.custom<object>() }).optional(),
+  memory: z.custom<PromptMemory>().optional(),
   signal: z.custom<AbortSignal>().optional(),
 });
 

@@ -89,7 +89,8 @@ function promptTokens(
     const b = Math.floor(row / copies);
     for (let t = rule.start?.[b] ?? 0; t < length; t++) {
       const id = tokens.data[b * length + t];
-      if (id < vocabSize) seen[row * vocabSize + id] = 1;
+      // Pictures have negative ones.
+      if (id >= 0 && id < vocabSize) seen[row * vocabSize + id] = 1;
     }
   }
   return seen;

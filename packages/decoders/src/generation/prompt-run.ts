@@ -5,37 +5,49 @@ import {
   type DecoderInputs,
   type KeyValueCache,
   nextPositions,
+  type Positions,
+  type PromptMemory,
   ShapeError,
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { CachedPrompt } from './memory';
 
 /** A left-padded batch of prompts on its way through a decoder: all of it at first, then token by token through a cache. */
 export class PromptRun {
   readonly #decoder: Decoder;
   readonly #inputs: DecoderInputs;
   #cache: KeyValueCache;
+  readonly #memory?: CachedPrompt;
   /** What holds after the prompt, and the position of the first token there, for every row. */
   #rule: AttentionRule;
   #first: Int32Array;
   #steps = 0;
 
-  /** @throws ShapeError for a rule that does not say what comes after the prompt; the inputs stay the caller's. */
-  constructor(decoder: Decoder, inputs: DecoderInputs, options: CacheOptions) {
+  /**
+   * @param memory what runs no more than the rest of a prompt that begins as the last one did. Without it a cache of its own
+   * is made.
+   * @throws ShapeError for a rule that does not say what comes after the prompt; the inputs stay the caller's.
+   */
+  constructor(decoder: Decoder, inputs: DecoderInputs, options: CacheOptions, memory?: PromptMemory) {
     this.#decoder = decoder;
     this.#inputs = inputs;
     this.#rule = ruleAfterPrompt(decoder, inputs.rule);
     this.#first = nextPositions(inputs.positions);
-    this.#cache = decoder.createCache(inputs.embeddings.shape[0], options);
+    this.#memory = memory && CachedPrompt.lend(memory, decoder, inputs);
+    this.#cache = this.#memory?.cache ?? decoder.createCache(inputs.embeddings.shape[0], options);
   }
 
   /** float32[B, vocabSize] of each prompt's last token; the others never meet the head. */
   first(): tf.Tensor2D {
-    return this.#logits(this.#inputs);
+    const known = this.#cache.length;
+    this.#memory?.add(this.#inputs.tokens!.data.subarray(known));
+    return this.#logits(known === 0 ? this.#inputs : restOf(this.#inputs, known));
   }
 
   /** float32[rows, vocabSize] after one more token in each row. */
   next(data: Int32Array): tf.Tensor2D {
     const step = this.#steps++;
+    this.#memory?.add(data);
     const batch = data.length;
     const { axes } = this.#inputs.positions;
     // A new token of text stands at one position, the same on all axes.
@@ -83,7 +95,8 @@ export class PromptRun {
   }
 
   dispose(): void {
-    this.#cache.dispose();
+    if (this.#memory) this.#memory.giveBack();
+    else this.#cache.dispose();
   }
 
   #logits(inputs: DecoderInputs): tf.Tensor2D {
@@ -92,6 +105,16 @@ export class PromptRun {
     const last = tf.reshape(tf.slice(hidden, [0, length - 1, 0], [batch, 1, width]), [batch, width]);
     return this.#decoder.logits(last) as tf.Tensor2D;
   }
+}
+
+/** Everything behind the first `known` tokens of one prompt. */
+function restOf(inputs: DecoderInputs, known: number): DecoderInputs {
+  const { embeddings, positions } = inputs;
+  const [, length, width] = embeddings.shape;
+  const rest = length - known;
+  const data = positions.data.filter((_, i) => i % length >= known);
+  const shown: Positions = { ...positions, data, shape: [1, rest] };
+  return { ...inputs, embeddings: tf.slice(embeddings, [0, known, 0], [1, rest, width]), positions: shown };
 }
 
 /** Each token after the prompt sees all before it, from `start` on. */

@@ -9,6 +9,7 @@ import {
   type GenerateOptions,
   type KeyValueCache,
   Module,
+  type PromptMemory,
   type TextInputs,
   type TokenIds,
 } from '@mmllm/core';
@@ -22,6 +23,7 @@ import {
 } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { generateTokens } from '../generation/generate';
+import { CachedPrompt } from '../generation/memory';
 import { scoreContinuations } from '../generation/score';
 import { AuxiliarySum, type LossCoefficients } from './auxiliary';
 import { checkInputs, embedText, injectionTable } from './inputs';
@@ -114,6 +116,10 @@ export class TransformerDecoder extends Module implements Decoder {
 
   createCache(batch: number, options?: CacheOptions): KeyValueCache {
     return TensorCache.create(this, batch, options);
+  }
+
+  createMemory(options: Pick<CacheOptions, 'type'> = {}): PromptMemory {
+    return new CachedPrompt(this, options.type);
   }
 
   generate(

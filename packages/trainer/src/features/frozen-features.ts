@@ -6,7 +6,6 @@ import {
   type ImageTokens,
   type MultimodalModel,
   rowsOf,
-  type Sample,
   ShapeError,
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
@@ -14,15 +13,6 @@ import type { FeatureCache, PictureFeatures } from './feature-cache';
 
 /** How far the frozen parts reach: features after the encoder, or after the projector too. */
 export type FrozenPrefix = 'encoder' | 'projector';
-
-/** The pictures of samples in the order of their features. */
-export function picturesOf(samples: readonly Sample[]): ImageSource[] {
-  return samples.flatMap((sample) => {
-    if ('prompt' in sample) return [...(sample.images ?? [])];
-    const parts = sample.messages.flatMap(({ content }) => (typeof content === 'string' ? [] : content));
-    return parts.flatMap((part) => (part.type === 'image' ? [part.image] : []));
-  });
-}
 
 /**
  * Features of all pictures of a batch by the frozen parts, outside any gradient: kept ones from the cache, the others

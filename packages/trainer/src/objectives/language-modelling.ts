@@ -7,11 +7,12 @@ import {
   type LayerInjection,
   type ModelInputs,
   type MultimodalModel,
+  picturesOf,
   type Sample,
 } from '@mmllm/core';
 import { crossEntropy, selectRows } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
-import { type FrozenPrefix, frozenFeatures, picturesOf } from '../features/frozen-features';
+import { type FrozenPrefix, frozenFeatures } from '../features/frozen-features';
 import type { Objective, StageContext, TrainingBatch } from '../objective';
 import { packed } from '../packed';
 
@@ -37,7 +38,7 @@ export function languageModelling(model: MultimodalModel): Objective<Sample> {
         const answers = answerPositions(text);
         const settings = { gradientCheckpointing, pictures };
         if (!prefix) return new AnswerBatch(model, { ...text, images }, answers, settings);
-        const given = frozenFeatures(model, prefix, picturesOf(samples), images, features);
+        const given = frozenFeatures(model, prefix, samples.flatMap(picturesOf), images, features);
         return new AnswerBatch(model, text, answers, { ...settings, given, prefix });
       } catch (error) {
         if (inputs.images) disposeImages(inputs.images);
