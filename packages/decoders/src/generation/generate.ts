@@ -7,7 +7,7 @@ import {
   type TextInputs,
 } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
-import { embedText } from '../shared/inputs';
+import { embedded } from '../shared/inputs';
 import { searchBeams } from './beams';
 import { type FilledOptions, parseOptions, tokenBudget } from './options';
 import { LogitsPipeline } from './pipeline';
@@ -31,20 +31,13 @@ export async function* generateTokens(
 ): AsyncGenerator<GeneratedTokens, void> {
   const parsed = parseOptions(options);
   parsed.signal?.throwIfAborted();
-  const [prompt, free] = embedded(decoder, inputs);
+  const prompt = embedded(decoder, inputs);
   try {
-    if (parsed.numBeams > 1) yield* searchBeams(decoder, prompt, parsed);
-    else yield* generateFrom(decoder, prompt, parsed);
+    if (parsed.numBeams > 1) yield* searchBeams(decoder, prompt.inputs, parsed);
+    else yield* generateFrom(decoder, prompt.inputs, parsed);
   } finally {
-    free();
+    prompt.dispose();
   }
-}
-
-/** Inputs with embeddings, and what frees those that were made here. */
-function embedded(decoder: Decoder, inputs: DecoderInputs | TextInputs): [DecoderInputs, () => void] {
-  if ('embeddings' in inputs) return [inputs, () => {}];
-  const own = embedText(decoder, inputs);
-  return [own, () => own.embeddings.dispose()];
 }
 
 async function* generateFrom(
@@ -98,8 +91,7 @@ function guided(
   { maxNewTokens, type }: { maxNewTokens: number; type: FilledOptions['cacheType'] },
   kept: <T extends { dispose(): void }>(one: T) => T,
 ): (ids?: Int32Array) => tf.Tensor2D {
-  const [inputs, free] = embedded(decoder, negative);
-  kept({ dispose: free });
+  const { inputs } = kept(embedded(decoder, negative));
   const [rows, length] = inputs.embeddings.shape;
   if (rows !== batch) {
     throw new ShapeError({

@@ -41,41 +41,32 @@ export class PromptRun {
   first(): tf.Tensor2D {
     const known = this.#cache.length;
     this.#memory?.add(this.#inputs.tokens!.data.subarray(known));
-    return this.#logits(known === 0 ? this.#inputs : restOf(this.#inputs, known));
+    return this.#ofLast(this.#forward(known === 0 ? this.#inputs : restOf(this.#inputs, known)));
   }
 
   /** float32[rows, vocabSize] after one more token in each row. */
-  next(data: Int32Array): tf.Tensor2D {
-    const step = this.#steps++;
-    this.#memory?.add(data);
-    const batch = data.length;
-    const { axes } = this.#inputs.positions;
-    // A new token of text stands at one position, the same on all axes.
-    const positions = Int32Array.from({ length: axes * batch }, (_, i) => this.#first[i % batch] + step);
-    return this.#logits({
-      embeddings: this.#decoder.embed({ data, shape: [batch, 1] }),
-      positions: { data: positions, axes, shape: [batch, 1] },
-      rule: this.#rule,
-      injections: this.#inputs.injections,
-    });
+  next(ids: Int32Array): tf.Tensor2D {
+    return this.#ofLast(this.feed(ids, 1));
   }
 
-  /** Hidden states float32[rows, T, hiddenSize] after T more tokens in each row. */
-  continue(data: Int32Array, length: number): tf.Tensor3D {
-    const batch = data.length / length;
+  /** Hidden states float32[rows, T, hiddenSize] of T more tokens in each row. */
+  feed(data: Int32Array, length: number): tf.Tensor3D {
+    const [rows, step] = [data.length / length, this.#steps];
+    this.#steps += length;
+    this.#memory?.add(data);
     const { axes } = this.#inputs.positions;
+    // A new token of text stands at one position, the same on all axes.
     const positions = Int32Array.from(
-      { length: axes * batch * length },
-      (_, i) => this.#first[Math.floor(i / length) % batch] + (i % length),
+      { length: axes * data.length },
+      (_, i) => this.#first[Math.floor(i / length) % rows] + step + (i % length),
     );
-    const shape = [batch, length] as const;
-    const inputs = {
+    const shape = [rows, length] as const;
+    return this.#forward({
       embeddings: this.#decoder.embed({ data, shape }),
       positions: { data: positions, axes, shape },
       rule: this.#rule,
       injections: this.#inputs.injections,
-    };
-    return this.#decoder.forward(inputs, { cache: this.#cache }).hidden;
+    });
   }
 
   /** Each row becomes `count` rows, one after the other. */
@@ -99,8 +90,11 @@ export class PromptRun {
     else this.#cache.dispose();
   }
 
-  #logits(inputs: DecoderInputs): tf.Tensor2D {
-    const { hidden } = this.#decoder.forward(inputs, { cache: this.#cache });
+  #forward(inputs: DecoderInputs): tf.Tensor3D {
+    return this.#decoder.forward(inputs, { cache: this.#cache }).hidden;
+  }
+
+  #ofLast(hidden: tf.Tensor3D): tf.Tensor2D {
     const [batch, length, width] = hidden.shape;
     const last = tf.reshape(tf.slice(hidden, [0, length - 1, 0], [batch, 1, width]), [batch, width]);
     return this.#decoder.logits(last) as tf.Tensor2D;

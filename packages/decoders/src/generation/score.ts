@@ -1,5 +1,6 @@
-import { ConfigError, type Decoder, type DecoderInputs, ShapeError } from '@mmllm/core';
+import { ConfigError, type Decoder, type DecoderInputs, ShapeError, type TextInputs } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
+import { embedded } from '../shared/inputs';
 import { PromptRun } from './prompt-run';
 
 /**
@@ -9,6 +10,19 @@ import { PromptRun } from './prompt-run';
  * @throws ShapeError for more than one prompt, ConfigError for no continuation or an empty one, ContextLengthError.
  */
 export async function scoreContinuations(
+  decoder: Decoder,
+  inputs: DecoderInputs | TextInputs,
+  continuations: readonly (readonly number[])[],
+): Promise<Float32Array> {
+  const prompt = embedded(decoder, inputs);
+  try {
+    return await scoreAfter(decoder, prompt.inputs, continuations);
+  } finally {
+    prompt.dispose();
+  }
+}
+
+async function scoreAfter(
   decoder: Decoder,
   inputs: DecoderInputs,
   continuations: readonly (readonly number[])[],
@@ -34,7 +48,7 @@ export async function scoreContinuations(
       const fed = continuations.flatMap((tokens) =>
         Array.from({ length: longest - 1 }, (_, t) => (t < tokens.length - 1 ? tokens[t] : 0)),
       );
-      const hidden = run.continue(Int32Array.from(fed), longest - 1);
+      const hidden = run.feed(Int32Array.from(fed), longest - 1);
       return tf.concat([ofFirst, logsAt(decoder.logits(hidden), rest)]);
     });
     const values = await logs.data<'float32'>();

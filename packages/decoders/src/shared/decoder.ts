@@ -26,7 +26,7 @@ import { generateTokens } from '../generation/generate';
 import { CachedPrompt } from '../generation/memory';
 import { scoreContinuations } from '../generation/score';
 import { AuxiliarySum, type LossCoefficients } from './auxiliary';
-import { checkInputs, embedText, injectionTable } from './inputs';
+import { checkInputs, embedded, injectionTable } from './inputs';
 import { TensorCache } from './kv-cache';
 import { recomputedLayer } from './recomputed-layer';
 
@@ -101,12 +101,11 @@ export class TransformerDecoder extends Module implements Decoder {
    * @throws ShapeError, ContextLengthError before any kernel runs; ConfigError for an id outside the vocabulary.
    */
   forward(inputs: DecoderInputs | TextInputs, options: ForwardOptions = {}): DecoderOutput {
-    if ('embeddings' in inputs) return this.#forward(inputs, options);
-    const embedded = embedText(this, inputs, options.cache?.length);
+    const { inputs: whole, dispose } = embedded(this, inputs, options.cache?.length);
     try {
-      return this.#forward(embedded, options);
+      return this.#forward(whole, options);
     } finally {
-      embedded.embeddings.dispose();
+      dispose();
     }
   }
 
@@ -129,17 +128,11 @@ export class TransformerDecoder extends Module implements Decoder {
     return generateTokens(this, inputs, options);
   }
 
-  async score(
+  score(
     inputs: DecoderInputs | TextInputs,
     continuations: readonly (readonly number[])[],
   ): Promise<Float32Array> {
-    if ('embeddings' in inputs) return scoreContinuations(this, inputs, continuations);
-    const embedded = embedText(this, inputs);
-    try {
-      return await scoreContinuations(this, embedded, continuations);
-    } finally {
-      embedded.embeddings.dispose();
-    }
+    return scoreContinuations(this, inputs, continuations);
   }
 
   #forward(inputs: DecoderInputs, options: ForwardOptions): DecoderOutput {

@@ -14,7 +14,7 @@ import type { TensorCache } from './kv-cache';
  * embeddings.
  * @throws ConfigError for an id outside the vocabulary.
  */
-export function embedText(
+function embedText(
   decoder: Decoder,
   { ids, rule = { causal: true }, positions, injections }: TextInputs,
   offset = 0,
@@ -26,6 +26,17 @@ export function embedText(
     injections,
     tokens: ids,
   };
+}
+
+/** What the layers take, and what frees the embeddings where they were made here. */
+export function embedded(
+  decoder: Decoder,
+  inputs: DecoderInputs | TextInputs,
+  offset?: number,
+): { readonly inputs: DecoderInputs; dispose(): void } {
+  if ('embeddings' in inputs) return { inputs, dispose: () => {} };
+  const own = embedText(decoder, inputs, offset);
+  return { inputs: own, dispose: () => own.embeddings.dispose() };
 }
 
 /**
