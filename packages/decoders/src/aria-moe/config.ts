@@ -1,9 +1,11 @@
 import { parseConfig, sizeSchema as size } from '@mmllm/core';
 import { z } from 'zod';
 import {
+  biasesFromHuggingFace,
   configFromHuggingFace,
   type DecoderConfig,
   decoderKeys,
+  huggingFaceBiases,
   huggingFaceKeys,
   parseHuggingFace,
 } from '../shared/config';
@@ -57,8 +59,7 @@ const huggingFaceSchema = z.object({
   moe_num_experts: size.default(8),
   moe_topk: size.default(2),
   moe_num_shared_experts: z.int().nonnegative().default(2),
-  attention_bias: z.boolean().default(false),
-  mlp_bias: z.boolean().default(false),
+  ...huggingFaceBiases,
 });
 
 /**
@@ -73,7 +74,6 @@ export function ariaMoeConfigFromHuggingFace(json: Readonly<Record<string, unkno
     numExperts: config.moe_num_experts,
     numExpertsPerToken: config.moe_topk,
     numSharedExperts: config.moe_num_shared_experts,
-    attentionBias: config.attention_bias,
-    mlpBias: config.mlp_bias,
+    ...biasesFromHuggingFace(config),
   };
 }

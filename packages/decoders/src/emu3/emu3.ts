@@ -3,8 +3,10 @@ import { z } from 'zod';
 import { type LlamaConfig, llama } from '../llama';
 import { buildLlama } from '../llama/build';
 import {
+  biasesFromHuggingFace,
   configFromHuggingFace,
   type DecoderCheckpoint,
+  huggingFaceBiases,
   huggingFaceKeys,
   parseHuggingFace,
 } from '../shared/config';
@@ -32,8 +34,7 @@ const huggingFaceSchema = z.object({
     maxLength: 9216,
   }),
   ...huggingFaceGated({ eps: 1e-5 }),
-  attention_bias: z.boolean().default(false),
-  mlp_bias: z.boolean().default(false),
+  ...huggingFaceBiases,
 });
 
 function configFromFile(json: Readonly<Record<string, unknown>>): Emu3Config {
@@ -41,8 +42,7 @@ function configFromFile(json: Readonly<Record<string, unknown>>): Emu3Config {
   return {
     ...configFromHuggingFace(config, 1_000_000),
     ...gatedFromHuggingFace(config),
-    attentionBias: config.attention_bias,
-    mlpBias: config.mlp_bias,
+    ...biasesFromHuggingFace(config),
   };
 }
 

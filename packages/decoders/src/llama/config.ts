@@ -1,9 +1,11 @@
 import { MAX_SIZE } from '@mmllm/core';
 import { z } from 'zod';
 import {
+  biasesFromHuggingFace,
   configFromHuggingFace,
   type DecoderConfig,
   decoderKeys,
+  huggingFaceBiases,
   huggingFaceKeys,
   parseHuggingFace,
 } from '../shared/config';
@@ -37,8 +39,7 @@ const huggingFaceSchema = z.object({
     maxLength: 2048,
   }),
   ...huggingFaceGated(),
-  attention_bias: z.boolean().default(false),
-  mlp_bias: z.boolean().default(false),
+  ...huggingFaceBiases,
 });
 
 /**
@@ -50,7 +51,6 @@ export function llamaConfigFromHuggingFace(json: Readonly<Record<string, unknown
   return {
     ...configFromHuggingFace(config),
     ...gatedFromHuggingFace(config),
-    attentionBias: config.attention_bias,
-    mlpBias: config.mlp_bias,
+    ...biasesFromHuggingFace(config),
   };
 }

@@ -111,6 +111,18 @@ export const hiddenAct = (usual = 'silu') =>
     .transform((name) => activationNamed(name) ?? name)
     .pipe(activation);
 
+/** Biases as the LLaMA classes of transformers write them. */
+export const huggingFaceBiases = {
+  attention_bias: z.boolean().default(false),
+  mlp_bias: z.boolean().default(false),
+};
+
+/** The same by our names. */
+export const biasesFromHuggingFace = (config: { attention_bias: boolean; mlp_bias: boolean }) => ({
+  attentionBias: config.attention_bias,
+  mlpBias: config.mlp_bias,
+});
+
 type HuggingFaceConfig = z.output<z.ZodObject<ReturnType<typeof huggingFaceKeys>>>;
 
 /** The shared values by our names. @param ropeTheta what the class takes where the file says none */
