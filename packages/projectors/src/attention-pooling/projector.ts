@@ -1,13 +1,8 @@
-import {
-  type ImageFeatures,
-  type ImageTokens,
-  Module,
-  type Projector,
-  type ProjectorSizes,
-} from '@mmllm/core';
+import type { ImageFeatures, ImageTokens, ProjectorSizes } from '@mmllm/core';
 import { type Activation, Attention, GatedMlp, gatedMlpSize } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkFeatures } from '../shared/features';
+import { SizedProjector } from '../shared/sized-projector';
 import { Windows } from '../shared/windows';
 
 export interface AttentionPoolingOptions extends ProjectorSizes {
@@ -22,21 +17,16 @@ export interface AttentionPoolingOptions extends ProjectorSizes {
 }
 
 /** Windows of tokens pooled by the attention of their mean, then a gated MLP. */
-export class AttentionPooling extends Module implements Projector {
-  readonly specVersion = 'projector/v1';
+export class AttentionPooling extends SizedProjector {
   readonly name = 'attention-pooling';
-  readonly inputSize: number;
-  readonly outputSize: number;
   readonly pooling: Attention;
   readonly mlp: GatedMlp;
   private readonly windows: Windows;
 
   /** @throws ConfigError if the heads do not divide. */
   constructor({ inputSize, outputSize, numHeads, activation, ...options }: AttentionPoolingOptions) {
-    super();
+    super({ inputSize, outputSize });
     const { numKeyValueHeads, headSize, poolingSize = inputSize } = options;
-    this.inputSize = inputSize;
-    this.outputSize = outputSize;
     this.windows = new Windows({
       projector: this.name,
       rows: options.windowRows,

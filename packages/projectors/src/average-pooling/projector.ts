@@ -1,14 +1,9 @@
-import {
-  type ImageFeatures,
-  type ImageTokens,
-  Module,
-  type Projector,
-  type ProjectorSizes,
-} from '@mmllm/core';
+import type { ImageFeatures, ImageTokens, ProjectorSizes } from '@mmllm/core';
 import type { Linear } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkFeatures } from '../shared/features';
 import { widthChange } from '../shared/linear-layers';
+import { SizedProjector } from '../shared/sized-projector';
 import { Windows } from '../shared/windows';
 
 export interface AveragePoolingOptions extends ProjectorSizes {
@@ -16,19 +11,14 @@ export interface AveragePoolingOptions extends ProjectorSizes {
 }
 
 /** The means of squares of tokens. */
-export class AveragePooling extends Module implements Projector {
-  readonly specVersion = 'projector/v1';
+export class AveragePooling extends SizedProjector {
   readonly name = 'average-pooling';
-  readonly inputSize: number;
-  readonly outputSize: number;
   /** Absent where encoder and decoder have one width. */
   readonly proj?: Linear;
   private readonly windows: Windows;
 
   constructor({ inputSize, outputSize, poolSize }: AveragePoolingOptions) {
-    super();
-    this.inputSize = inputSize;
-    this.outputSize = outputSize;
+    super({ inputSize, outputSize });
     this.windows = new Windows({
       projector: this.name,
       rows: poolSize,

@@ -1,10 +1,8 @@
 import {
   type ImageFeatures,
   type ImageTokens,
-  Module,
   normal,
   Parameter,
-  type Projector,
   type ProjectorSizes,
   ShapeError,
   type TokenGrid,
@@ -16,6 +14,7 @@ import { called, checkFeatures, gridOf, numTokens } from '../shared/features';
 import { relayout } from '../shared/layout';
 import { linearLayers, runLayers } from '../shared/linear-layers';
 import { overViews, repeated } from '../shared/runs';
+import { SizedProjector } from '../shared/sized-projector';
 import { Bottleneck } from './bottleneck';
 
 export interface CAbstractorOptions extends ProjectorSizes {
@@ -29,11 +28,8 @@ export interface CAbstractorOptions extends ProjectorSizes {
 }
 
 /** Convolutions on the grid, adaptive pooling to a smaller one, convolutions on that, and an MLP. */
-export class CAbstractor extends Module implements Projector {
-  readonly specVersion = 'projector/v1';
+export class CAbstractor extends SizedProjector {
   readonly name = 'c-abstractor';
-  readonly inputSize: number;
-  readonly outputSize: number;
   readonly prenorm?: LayerNorm;
   /** float32[numInputTokens, inputSize] */
   readonly positionEmbedding?: Parameter;
@@ -46,9 +42,7 @@ export class CAbstractor extends Module implements Projector {
   private readonly numEosTokens: number;
 
   constructor({ inputSize, outputSize, hiddenSize, depth, ...options }: CAbstractorOptions) {
-    super();
-    this.inputSize = inputSize;
-    this.outputSize = outputSize;
+    super({ inputSize, outputSize });
     this.side = options.queriesPerSide;
     this.numEosTokens = options.numEosTokens;
     const initializer = normal(0.02);

@@ -1,12 +1,7 @@
-import {
-  type ImageFeatures,
-  type ImageTokens,
-  Module,
-  type Projector,
-  type ProjectorSizes,
-} from '@mmllm/core';
+import type { ImageFeatures, ImageTokens, ProjectorSizes } from '@mmllm/core';
 import type { Activation, Linear } from '@mmllm/nn';
 import { linearLayers, runLayers } from '../shared/linear-layers';
+import { SizedProjector } from '../shared/sized-projector';
 
 export interface MlpProjectorOptions extends ProjectorSizes {
   name: string;
@@ -19,19 +14,14 @@ export interface MlpProjectorOptions extends ProjectorSizes {
 }
 
 /** Linear layers on every token by itself, so that the tokens and their grid stay as they are. */
-export class MlpProjector extends Module implements Projector {
-  readonly specVersion = 'projector/v1';
+export class MlpProjector extends SizedProjector {
   readonly name: string;
-  readonly inputSize: number;
-  readonly outputSize: number;
   readonly layers: readonly Linear[];
   private readonly activation: Activation;
 
   constructor({ name, activation = 'gelu', ...options }: MlpProjectorOptions) {
-    super();
+    super(options);
     this.name = name;
-    this.inputSize = options.inputSize;
-    this.outputSize = options.outputSize;
     this.activation = activation;
     this.layers = linearLayers(options);
   }

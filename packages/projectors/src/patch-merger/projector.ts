@@ -1,14 +1,9 @@
-import {
-  type ImageFeatures,
-  type ImageTokens,
-  Module,
-  type Projector,
-  type ProjectorSizes,
-} from '@mmllm/core';
+import type { ImageFeatures, ImageTokens, ProjectorSizes } from '@mmllm/core';
 import { type Activation, LayerNorm, type Linear } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkFeatures } from '../shared/features';
 import { linearLayers, runLayers } from '../shared/linear-layers';
+import { SizedProjector } from '../shared/sized-projector';
 import { Windows } from '../shared/windows';
 
 export interface PatchMergerOptions extends ProjectorSizes {
@@ -18,20 +13,15 @@ export interface PatchMergerOptions extends ProjectorSizes {
 }
 
 /** A norm of every token, then squares of them side by side, and two linear layers. */
-export class PatchMerger extends Module implements Projector {
-  readonly specVersion = 'projector/v1';
+export class PatchMerger extends SizedProjector {
   readonly name = 'patch-merger';
-  readonly inputSize: number;
-  readonly outputSize: number;
   readonly norm: LayerNorm;
   readonly layers: readonly Linear[];
   private readonly activation: Activation;
   private readonly windows: Windows;
 
   constructor({ inputSize, outputSize, mergeSize, layerNormEps, activation }: PatchMergerOptions) {
-    super();
-    this.inputSize = inputSize;
-    this.outputSize = outputSize;
+    super({ inputSize, outputSize });
     this.activation = activation;
     this.windows = new Windows({
       projector: this.name,

@@ -1,10 +1,8 @@
 import {
   type ImageFeatures,
   type ImageTokens,
-  Module,
   normal,
   Parameter,
-  type Projector,
   type ProjectorSizes,
   ShapeError,
   type ViewTokens,
@@ -14,6 +12,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { called, checkFeatures } from '../shared/features';
 import { widthChange } from '../shared/linear-layers';
 import { overViews, repeated } from '../shared/runs';
+import { SizedProjector } from '../shared/sized-projector';
 import { PerceiverBlock } from './block';
 import { frameOfTokens, type Medium, mediaOf, sizeOf } from './media';
 
@@ -28,11 +27,8 @@ export interface PerceiverResamplerOptions extends ProjectorSizes {
 }
 
 /** The same number of tokens for every picture and video: learned latents that attend to it, layer by layer. */
-export class PerceiverResampler extends Module implements Projector {
-  readonly specVersion = 'projector/v1';
+export class PerceiverResampler extends SizedProjector {
   readonly name = 'perceiver-resampler';
-  readonly inputSize: number;
-  readonly outputSize: number;
   /** float32[numLatents, inputSize] */
   readonly latents: Parameter;
   /** float32[maxFrames, inputSize] */
@@ -46,9 +42,7 @@ export class PerceiverResampler extends Module implements Projector {
   private readonly numLatents: number;
 
   constructor({ inputSize, outputSize, numLatents, numLayers, ...options }: PerceiverResamplerOptions) {
-    super();
-    this.inputSize = inputSize;
-    this.outputSize = outputSize;
+    super({ inputSize, outputSize });
     this.numLatents = numLatents;
     const table = (...sizes: number[]) => new Parameter([...sizes, inputSize], { initializer: normal(1) });
     this.latents = table(numLatents);

@@ -1,14 +1,9 @@
-import {
-  type ImageFeatures,
-  type ImageTokens,
-  Module,
-  type Projector,
-  type ProjectorSizes,
-} from '@mmllm/core';
+import type { ImageFeatures, ImageTokens, ProjectorSizes } from '@mmllm/core';
 import { type Activation, LayerNorm, type Linear } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkFeatures } from '../shared/features';
 import { linearLayers, runLayers } from '../shared/linear-layers';
+import { SizedProjector } from '../shared/sized-projector';
 import { Windows } from '../shared/windows';
 
 export interface PixelShuffleOptions extends ProjectorSizes {
@@ -22,21 +17,16 @@ export interface PixelShuffleOptions extends ProjectorSizes {
 }
 
 /** Squares of tokens side by side in the channels, a norm, and linear layers. */
-export class PixelShuffleMlp extends Module implements Projector {
-  readonly specVersion = 'projector/v1';
+export class PixelShuffleMlp extends SizedProjector {
   readonly name = 'pixel-shuffle-mlp';
-  readonly inputSize: number;
-  readonly outputSize: number;
   readonly norm?: LayerNorm;
   readonly layers: readonly Linear[];
   private readonly activation: Activation;
   private readonly windows: Windows;
 
   constructor({ factor, norm, layerNormEps, activation, ...options }: PixelShuffleOptions) {
-    super();
+    super(options);
     const width = factor * factor * options.inputSize;
-    this.inputSize = options.inputSize;
-    this.outputSize = options.outputSize;
     this.activation = activation;
     this.windows = new Windows({ projector: this.name, rows: factor, columns: factor, remainder: 'refuse' });
     if (norm) this.norm = new LayerNorm(width, layerNormEps);

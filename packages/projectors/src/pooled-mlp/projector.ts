@@ -1,16 +1,9 @@
-import {
-  type ImageFeatures,
-  type ImageTokens,
-  Module,
-  normal,
-  Parameter,
-  type Projector,
-  type ProjectorSizes,
-} from '@mmllm/core';
+import { type ImageFeatures, type ImageTokens, normal, Parameter, type ProjectorSizes } from '@mmllm/core';
 import type { Activation, Linear } from '@mmllm/nn';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkFeatures } from '../shared/features';
 import { firstLinear, linearLayers, runLayers } from '../shared/linear-layers';
+import { SizedProjector } from '../shared/sized-projector';
 import { Windows } from '../shared/windows';
 import { addNewlines, layoutNewlines, maskNewlines } from './newlines';
 
@@ -22,11 +15,8 @@ export interface PooledMlpOptions extends ProjectorSizes {
 }
 
 /** Squares of tokens pooled by a convolution or their mean, two linear layers, and a token after each row. */
-export class PooledMlp extends Module implements Projector {
-  readonly specVersion = 'projector/v1';
+export class PooledMlp extends SizedProjector {
   readonly name = 'pooled-mlp';
-  readonly inputSize: number;
-  readonly outputSize: number;
   /** A convolution whose stride is its kernel: a linear layer on the tokens of a square side by side. */
   readonly conv?: Linear;
   readonly layers: readonly Linear[];
@@ -36,9 +26,7 @@ export class PooledMlp extends Module implements Projector {
   private readonly windows: Windows;
 
   constructor({ inputSize, outputSize, poolSize, pooling, newline, activation }: PooledMlpOptions) {
-    super();
-    this.inputSize = inputSize;
-    this.outputSize = outputSize;
+    super({ inputSize, outputSize });
     this.activation = activation;
     this.windows = new Windows({
       projector: this.name,

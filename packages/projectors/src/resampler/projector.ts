@@ -1,10 +1,8 @@
 import {
   type ImageFeatures,
   type ImageTokens,
-  Module,
   normal,
   Parameter,
-  type Projector,
   type ProjectorSizes,
   ShapeError,
   type ViewTokens,
@@ -15,6 +13,7 @@ import { called, checkFeatures } from '../shared/features';
 import { relayout } from '../shared/layout';
 import { linearLayers, runLayers } from '../shared/linear-layers';
 import { overViews } from '../shared/runs';
+import { SizedProjector } from '../shared/sized-projector';
 import { CrossAttention } from './cross-attention';
 
 export interface ResamplerOptions extends ProjectorSizes {
@@ -27,11 +26,8 @@ export interface ResamplerOptions extends ProjectorSizes {
 }
 
 /** Learned queries, as many as the number of tokens asks for, that attend to the tokens of a view. */
-export class Resampler extends Module implements Projector {
-  readonly specVersion = 'projector/v1';
+export class Resampler extends SizedProjector {
   readonly name = 'resampler';
-  readonly inputSize: number;
-  readonly outputSize: number;
   /** float32[most queries, inputSize], of which a view takes the first ones. */
   readonly query: Parameter;
   readonly crossAttention: CrossAttention;
@@ -42,9 +38,7 @@ export class Resampler extends Module implements Projector {
 
   /** @throws ConfigError if the heads do not divide the width. */
   constructor({ inputSize, outputSize, numHeads, queries, ...options }: ResamplerOptions) {
-    super();
-    this.inputSize = inputSize;
-    this.outputSize = outputSize;
+    super({ inputSize, outputSize });
     this.activation = options.activation;
     this.queries = new Map(Object.entries(queries).map(([tokens, count]) => [Number(tokens), count]));
     const most = Math.max(...this.queries.values());
