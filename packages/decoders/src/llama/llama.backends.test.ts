@@ -30,7 +30,21 @@ async function run() {
   const result = {
     logits: { shape: logits.shape, data: (await logits.data<'float32'>()).slice() },
     greedy: await generateRows(decoder, rows, { maxNewTokens: 3 }),
-    sampled: await generateRows(decoder, rows, { maxNewTokens: 3, temperature: 1, topK: 20, topP: 0.9 }),
+    beams: await generateRows(decoder, rows, { maxNewTokens: 3, numBeams: 2, stopIds: [9] }),
+    changed: await generateRows(decoder, rows, {
+      maxNewTokens: 3,
+      repetitionPenalty: 1.5,
+      presencePenalty: 0.5,
+      guidance: { scale: 2, negative: { ids: { data: Int32Array.of(5, 6), shape: [2, 1] } } },
+    }),
+    scores: await decoder.score({ ids: { data: Int32Array.of(3, 1), shape: [1, 2] } }, [[4], [1, 5]]),
+    sampled: await generateRows(decoder, rows, {
+      maxNewTokens: 3,
+      temperature: 1,
+      topK: 20,
+      topP: 0.9,
+      minP: 0.02,
+    }),
   };
   logits.dispose();
   decoder.dispose();
@@ -51,6 +65,10 @@ describeBackends('llama', () => {
       const actual = await run();
       await assertTensorsClose(actual.logits, expected.logits, { tolerance: 1e-4 });
       expect(actual.greedy).toEqual(expected.greedy);
+      expect(actual.beams).toEqual(expected.beams);
+      expect(actual.changed).toEqual(expected.changed);
+      const scores = { shape: [2], data: expected.scores };
+      await assertTensorsClose({ shape: [2], data: actual.scores }, scores, { tolerance: 1e-4 });
       expect(actual.sampled).toEqual(expected.sampled);
     });
   });
