@@ -1,7 +1,7 @@
 /**
  * A row of activations in 8 bits, for the integer products of q8 and q4: `x ≈ scale · code` in groups of 32, with codes
  * from −127 to 127. A group takes, one after the other: the scale (float32), −8 times the sum of its codes (int32),
- * 8 unused bytes, and the codes. With relaxed SIMD these are 32 bytes of codes, of their absolute values and of their
+ * the sum times the scale (float32), 4 unused bytes, and the codes. With relaxed SIMD these are 32 bytes of codes, of their absolute values and of their
  * signs (0 or −1); else 32 codes of 16 bits.
  */
 import { GROUP, roundUp } from './held-format';
@@ -70,8 +70,11 @@ function codeGroup(at: usize, to: usize): bool {
   const factor = f32x4.splat(isZero ? 0 : inverse);
   const codes0 = sixteen(at, factor);
   const codes1 = sixteen(at + 64, factor);
-  store<f32>(to, isZero ? 0 : most / 127);
-  store<i32>(to, -8 * (sumOfCodes(codes0) + sumOfCodes(codes1)), 4);
+  const scale: f32 = isZero ? 0 : most / 127;
+  const sum = sumOfCodes(codes0) + sumOfCodes(codes1);
+  store<f32>(to, scale);
+  store<i32>(to, -8 * sum, 4);
+  store<f32>(to, scale * <f32>sum, 8);
   storeCodes(to + HEADER, codes0, 0);
   storeCodes(to + HEADER, codes1, 1);
   return true;

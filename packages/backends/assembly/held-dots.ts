@@ -166,12 +166,21 @@ export function q8Dots(panel: usize, x: usize, inputs: i32, y: usize): void {
 
 /** `y[8] = panel · x` of q4: nibbles have no sign, and their offset of −8 is what a group's sum starts from. */
 export function q4Dots(panel: usize, x: usize, inputs: i32, y: usize): void {
+  nibbleDots(panel, x, inputs, y, false);
+}
+
+/** The same of q4_1, whose minimums are multiplied by the sum of a group of x. */
+export function q41Dots(panel: usize, x: usize, inputs: i32, y: usize): void {
+  nibbleDots(panel, x, inputs, y, true);
+}
+
+function nibbleDots(panel: usize, x: usize, inputs: i32, y: usize, hasMinimums: bool): void {
   const mask = i8x16.splat(15);
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;
   for (let i = 0; i < inputs; i += GROUP) {
-    const codes = panel + SCALES;
-    const start = v128.load_splat<i32>(x, 4);
+    const codes = panel + (hasMinimums ? 2 * SCALES : SCALES);
+    const start = hasMinimums ? i32x4.splat(0) : v128.load_splat<i32>(x, 4);
     let dots0 = start;
     let dots1 = start;
     if (ASC_FEATURE_RELAXED_SIMD) {
@@ -209,7 +218,12 @@ export function q4Dots(panel: usize, x: usize, inputs: i32, y: usize): void {
     const scale = v128.load_splat<f32>(x);
     sum0 = madd(f32x4.convert_i32x4_s(dots0), f32x4.mul(scale, v128.load(panel)), sum0);
     sum1 = madd(f32x4.convert_i32x4_s(dots1), f32x4.mul(scale, v128.load(panel, 16)), sum1);
-    panel += SCALES + Q4_CODES;
+    if (hasMinimums) {
+      const total = v128.load_splat<f32>(x, 8);
+      sum0 = madd(total, v128.load(panel, SCALES), sum0);
+      sum1 = madd(total, v128.load(panel, SCALES + 16), sum1);
+    }
+    panel = codes + Q4_CODES;
     x += CODED_GROUP;
   }
   v128.store(y, sum0);

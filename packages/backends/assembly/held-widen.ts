@@ -1,5 +1,5 @@
 /** Panels of held weights as float32: the packed right side [inputs][8] of the matrix kernels. */
-import { FLOAT16, GROUP, groupBytes, isGrouped, Q4, SCALES } from './held-format';
+import { FLOAT16, GROUP, groupBytes, isGrouped, Q4, Q8, SCALES } from './held-format';
 
 /** Eight bfloat16 are the upper halves of eight float32. */
 export function bfloatLow(words: v128): v128 {
@@ -64,23 +64,43 @@ function widenQ8(from: usize, to: usize): void {
   }
 }
 
-function nibble(codes: v128, right: i32): v128 {
-  const unsigned = v128.and(i32x4.shr_u(codes, right), i32x4.splat(15));
-  return f32x4.convert_i32x4_s(i32x4.sub(unsigned, i32x4.splat(8)));
+/** Of each word the code that begins at bit `right`. */
+function widened(codes: v128, right: i32, zero: v128, scale: v128, minimum: v128): v128 {
+  const code = i32x4.sub(v128.and(i32x4.shr_u(codes, right), i32x4.splat(15)), zero);
+  return f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(code), scale), minimum);
 }
 
 function widenQ4(from: usize, to: usize): void {
-  const scale0 = v128.load(from);
-  const scale1 = v128.load(from, 16);
-  from += SCALES;
+  // Unlike 0, it leaves a negative zero as it is.
+  const none = f32x4.splat(-0.0);
+  widenNibbles(from, from + SCALES, i32x4.splat(8), none, none, to);
+}
+
+function widenQ41(from: usize, to: usize): void {
+  const minimums = from + SCALES;
+  const codes = minimums + SCALES;
+  widenNibbles(from, codes, i32x4.splat(0), v128.load(minimums), v128.load(minimums, 16), to);
+}
+
+/** `scale · (code − zero) + minimum` of eight outputs. */
+function widenNibbles(
+  scales: usize,
+  from: usize,
+  zero: v128,
+  minimum0: v128,
+  minimum1: v128,
+  to: usize,
+): void {
+  const scale0 = v128.load(scales);
+  const scale1 = v128.load(scales, 16);
   for (let i = 0; i < GROUP; i += 8) {
     const codes0 = v128.load(from);
     const codes1 = v128.load(from, 16);
     for (let right = 0; right < 32; right += 8) {
-      v128.store(to, f32x4.mul(nibble(codes0, right), scale0));
-      v128.store(to, f32x4.mul(nibble(codes1, right), scale1), 16);
-      v128.store(to, f32x4.mul(nibble(codes0, right + 4), scale0), 128);
-      v128.store(to, f32x4.mul(nibble(codes1, right + 4), scale1), 144);
+      v128.store(to, widened(codes0, right, zero, scale0, minimum0));
+      v128.store(to, widened(codes1, right, zero, scale1, minimum1), 16);
+      v128.store(to, widened(codes0, right + 4, zero, scale0, minimum0), 128);
+      v128.store(to, widened(codes1, right + 4, zero, scale1, minimum1), 144);
       to += 32;
     }
     to += 128;
@@ -102,8 +122,9 @@ export function widenPanel(type: i32, panel: usize, first: i32, count: i32, to: 
   const bytes = groupBytes(type);
   let from = panel + <usize>(first / GROUP) * bytes;
   for (let i = 0; i < count; i += GROUP) {
-    if (type === Q4) widenQ4(from, to);
-    else widenQ8(from, to);
+    if (type === Q8) widenQ8(from, to);
+    else if (type === Q4) widenQ4(from, to);
+    else widenQ41(from, to);
     from += bytes;
     to += (<usize>GROUP) << 5;
   }

@@ -2,13 +2,13 @@
 import { finishColumns } from './epilogue';
 import { codedBytes, codeRows } from './held-activations';
 import { BLOCKS_SCRATCH, heldBlocks, heldGradientBlocks } from './held-blocks';
-import { bfloatDots, bfloatDotsOfFour, halfDots, q4Dots, q8Dots } from './held-dots';
-import { BFLOAT16, FLOAT16, GROUP, isGrouped, PANEL, panelBytes, Q8, roundUp } from './held-format';
+import { bfloatDots, bfloatDotsOfFour, halfDots, q4Dots, q8Dots, q41Dots } from './held-dots';
+import { BFLOAT16, FLOAT16, GROUP, isGrouped, PANEL, panelBytes, Q4, Q8, roundUp } from './held-format';
 import { widenPanel } from './held-widen';
 import { HELD_GRADIENT, HELD_LINEAR } from './jobs';
 import { argument, begin, first, launch, partsFor, put, threads } from './threads';
 
-/** Up to so many rows read the held form itself, and q8 and q4 code x; more widen it first. */
+/** Up to so many rows read the held form itself, and types in groups code x; more widen it first. */
 const FEW_ROWS: i32 = 8;
 
 function panels(outputs: i32): i32 {
@@ -52,7 +52,8 @@ function panelDots(
     if (type === BFLOAT16) bfloatDots(panel, x, inputs, y);
     else if (type === FLOAT16) halfDots(panel, x, inputs, y);
     else if (type === Q8) q8Dots(panel, x, inputs, y);
-    else q4Dots(panel, x, inputs, y);
+    else if (type === Q4) q4Dots(panel, x, inputs, y);
+    else q41Dots(panel, x, inputs, y);
     x += xStep;
     y += yStep;
   }

@@ -2,12 +2,13 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import type { WeightWriter, WriterOptions } from './weights/writer';
 
 /** What a weight can be held as; computation accumulates in float32. */
-export const WEIGHT_TYPES = ['float32', 'bfloat16', 'float16', 'q8', 'q4'] as const;
+export const WEIGHT_TYPES = ['float32', 'bfloat16', 'float16', 'q8', 'q4', 'q4_1'] as const;
 
 /**
  * - `bfloat16`: the upper half of a float32, which loses nothing of a checkpoint published in it
  * - `float16`: IEEE half precision
  * - `q8`, `q4`: 8 or 4 bits in groups of 32 along the input, with one float32 scale for each group
+ * - `q4_1`: the same in 4 bits with a minimum for each group, too: closer to the values, and a fifth larger
  */
 export type WeightType = (typeof WEIGHT_TYPES)[number];
 

@@ -21,6 +21,6 @@ export { type InitializeOptions, Module } from './module';
 export { Parameter, type ParameterOptions } from './parameter';
 export { nextPositions, packedPositions, sequentialPositions, textOrder } from './positions';
 export { permutation, type Random, random } from './random';
-export { type GroupedPiece, type WeightPiece, widen } from './weights/piece';
+export { type GroupedPiece, isGrouped, isGroupedPiece, type WeightPiece, widen } from './weights/piece';
 export { type TurnedPlace, turnRows } from './weights/turn';
 export type { WeightWriter, WriterOptions } from './weights/writer';

@@ -7,7 +7,7 @@ import { frozen, train, trained } from '.';
 import { compose, questions } from './testing/composed';
 import { stepOf } from './testing/gradients';
 
-const types = ['bfloat16', 'float16', 'q8', 'q4'] as const satisfies readonly HeldType[];
+const types = ['bfloat16', 'float16', 'q8', 'q4', 'q4_1'] as const satisfies readonly HeldType[];
 const samples = questions.slice(0, 4);
 const projector = (path: string) => path.startsWith('projector.');
 

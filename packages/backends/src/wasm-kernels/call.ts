@@ -72,9 +72,10 @@ export function wasmKernel<I, A>(
   return { kernelName, reason, kernelFunc };
 }
 
-function checkTypes(
+/** @throws BackendError for an input of another type than its kernel reads; one that is left out has none. */
+export function checkTypes(
   kernelName: string,
-  inputs: tf.NamedTensorInfoMap,
+  inputs: { readonly [name: string]: tf.TensorInfo | undefined },
   integers: readonly string[] | 'either',
 ): void {
   if (integers === 'either') return;

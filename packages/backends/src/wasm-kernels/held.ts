@@ -12,7 +12,7 @@ import {
 } from './held-panels';
 import { throughScratch } from './through-scratch';
 
-interface HeldAttrs {
+export interface HeldAttrs {
   type: HeldType;
   outputs: number;
   inputs: number;
@@ -29,7 +29,7 @@ interface HeldLinearInputs {
   residual?: tf.TensorInfo;
 }
 
-const INTEGERS = ['weight'];
+export const INTEGERS = ['weight'];
 
 const typeNumber = (type: HeldType): number => HELD_TYPES.indexOf(type);
 
@@ -83,38 +83,49 @@ function writePanels(
   });
 }
 
-/** `mmllm/HeldLinear`: `activation(x · Hᵀ + bias) + residual`, and with an activation what went into it. */
+/** `activation(x · Hᵀ + bias) + residual`, and with an activation what went into it. */
+export function heldMultiplied({
+  inputs: { x, weight, bias, residual },
+  attrs,
+  resultOnly,
+  kernels,
+  address,
+  output,
+  withScratch,
+}: Call<HeldLinearInputs, HeldAttrs & { activation?: Activation }>): tf.TensorInfo | tf.TensorInfo[] {
+  const { outputs, inputs, activation } = attrs;
+  const type = typeNumber(attrs.type);
+  const leading = x.shape.slice(0, -1);
+  const m = sizeOf(leading);
+  const out = output([...leading, outputs]);
+  const activated = activation && (resultOnly ? out : output(out.shape));
+  const finished = activated ?? (residual && out);
+  if (m > 0) {
+    withScratch(kernels.heldScratch(type, inputs, m), (scratch) => {
+      kernels.heldLinear(
+        type,
+        address(weight),
+        outputs,
+        inputs,
+        address(x),
+        m,
+        bias ? address(bias) : 0,
+        address(out),
+        activation ? activationNumber(activation) : NO_ACTIVATION,
+        residual ? address(residual) : 0,
+        finished ? address(finished) : 0,
+        scratch,
+      );
+    });
+  }
+  return activated && !resultOnly ? [activated, out] : out;
+}
+
+/** `mmllm/HeldLinear` */
 const heldLinearKernel = wasmKernel<HeldLinearInputs, HeldAttrs & { activation?: Activation }>(
   'mmllm/HeldLinear',
   'reads the held weight itself; 8 and 4 bits as integer products for few rows',
-  ({ inputs: { x, weight, bias, residual }, attrs, resultOnly, kernels, address, output, withScratch }) => {
-    const { outputs, inputs, activation } = attrs;
-    const type = typeNumber(attrs.type);
-    const leading = x.shape.slice(0, -1);
-    const m = sizeOf(leading);
-    const out = output([...leading, outputs]);
-    const activated = activation && (resultOnly ? out : output(out.shape));
-    const finished = activated ?? (residual && out);
-    if (m > 0) {
-      withScratch(kernels.heldScratch(type, inputs, m), (scratch) => {
-        kernels.heldLinear(
-          type,
-          address(weight),
-          outputs,
-          inputs,
-          address(x),
-          m,
-          bias ? address(bias) : 0,
-          address(out),
-          activation ? activationNumber(activation) : NO_ACTIVATION,
-          residual ? address(residual) : 0,
-          finished ? address(finished) : 0,
-          scratch,
-        );
-      });
-    }
-    return activated && !resultOnly ? [activated, out] : out;
-  },
+  heldMultiplied,
   INTEGERS,
 );
 

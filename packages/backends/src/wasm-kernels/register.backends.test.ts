@@ -18,6 +18,7 @@ it('says what it registered, and changes nothing when called again', async () =>
   expect(registered.map(({ kernelName }) => kernelName)).toEqual([
     'mmllm/MatMul',
     'mmllm/Linear',
+    'mmllm/Linears',
     'mmllm/HoldWeight',
     'mmllm/HoldRows',
     'mmllm/HeldLinear',

@@ -10,6 +10,7 @@ import { groupedMatmulGradKernel, groupedMatmulKernel } from './grouped-matmul';
 import { heldKernels } from './held';
 import { layerNormGainGradKernel, layerNormGradKernel, layerNormKernel } from './layer-norm';
 import { linearKernel } from './linear';
+import { linearsKernel } from './linears';
 import { crossEntropyGradKernel, crossEntropyKernel, logSumExpGradKernel, logSumExpKernel } from './losses';
 import { matmulKernel } from './matmul';
 import {
@@ -29,6 +30,7 @@ import { writeWeightKernel } from './write-weight';
 export const KERNELS: readonly WasmKernel[] = [
   matmulKernel,
   linearKernel,
+  linearsKernel,
   ...heldKernels,
   groupedMatmulKernel,
   groupedMatmulGradKernel,

@@ -1,7 +1,7 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { activated } from './activate';
 import type { Activation } from './activations';
-import { type HeldCodes, type HeldType, heldReader, toWords } from './held-code';
+import { HELD_TYPES, type HeldCodes, type HeldType, heldReader, isGrouped, toWords } from './held-code';
 import { filled, type Probe, type WebgpuKernel, webgpuKernel } from './kernel';
 import { multiply } from './product';
 import { sizeOf } from './program';
@@ -26,14 +26,14 @@ interface HeldLinearInputs {
 const INTEGERS = ['weight'];
 
 /** For probes: a weight of three outputs and 40 inputs, all 2. */
-const TWOS = (['bfloat16', 'float16', 'q8', 'q4'] as const).map((type) => {
+const TWOS = HELD_TYPES.map((type) => {
   const [outputs, inputs] = [3, 40];
-  const isGrouped = type === 'q8' || type === 'q4';
-  const code = { bfloat16: 0x4000, float16: 0x4000, q8: 4, q4: 12 }[type];
+  const code = { bfloat16: 0x4000, float16: 0x4000, q8: 4, q4: 12, q4_1: 10 }[type];
   const words = toWords({
     ...{ type, outputs, inputs },
     codes: new Uint16Array(outputs * inputs).fill(code),
-    scales: new Float32Array(isGrouped ? outputs * 2 : 0).fill(0.5),
+    scales: new Float32Array(isGrouped(type) ? outputs * 2 : 0).fill(0.5),
+    minimums: new Float32Array(type === 'q4_1' ? outputs * 2 : 0).fill(-3),
   });
   const weight: Probe['inputs'][string] = { shape: [words.length], data: [...words], dtype: 'int32' };
   return { attrs: { type, outputs, inputs }, weight };
@@ -47,7 +47,10 @@ const holdWeightKernel = webgpuKernel<Record<never, never>, HeldCodes>(
   [
     {
       inputs: {},
-      attrs: { type: 'q4', outputs: 1, inputs: 2, codes: Uint8Array.of(1, 3), scales: new Float32Array(1) },
+      attrs: {
+        ...{ type: 'q4', outputs: 1, inputs: 2, codes: Uint8Array.of(1, 3) },
+        ...{ scales: new Float32Array(1), minimums: new Float32Array() },
+      },
       expected: [[0, 49, 0, 0, 0]],
     },
   ],

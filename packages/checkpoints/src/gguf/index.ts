@@ -3,4 +3,4 @@ export { GgufFile, openGguf } from './file';
 export type { GgufEntry, GgufMetadata, GgufValue, GgufValueType } from './metadata';
 export { type GgufTokenizer, ggufTokenizer } from './tokenizer';
 export { GGUF_TYPES, type GgufSpan, type GgufTensor, type GgufTensorInfo, type GgufType } from './types';
-export { ggufWeights } from './weights';
+export { ggufTypes, ggufWeights } from './weights';

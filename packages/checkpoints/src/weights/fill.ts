@@ -161,10 +161,17 @@ const keepsGroups = (rule: NameRule): boolean =>
 
 function arrangeGroups(piece: GroupedPiece, rule: NameRule, shape: readonly number[]): GroupedPiece {
   const groups = (piece.scales.length / piece.values.length) * shape.at(-1)!;
-  const scales = arrangeValues(piece.scales, rule, shape.with(-1, groups));
-  return piece.type === 'q8'
-    ? { type: piece.type, values: arrangeValues(piece.values, rule, shape), scales }
-    : { type: piece.type, values: arrangeValues(piece.values, rule, shape), scales };
+  const ofGroups = (values: Float32Array) => arrangeValues(values, rule, shape.with(-1, groups));
+  const ofCodes = <T extends WeightPiece['values']>(values: T) => arrangeValues(values, rule, shape);
+  const scales = ofGroups(piece.scales);
+  switch (piece.type) {
+    case 'q8':
+      return { type: piece.type, values: ofCodes(piece.values), scales };
+    case 'q4':
+      return { type: piece.type, values: ofCodes(piece.values), scales };
+    case 'q4_1':
+      return { type: piece.type, values: ofCodes(piece.values), scales, minimums: ofGroups(piece.minimums) };
+  }
 }
 
 function arrangeValues<T extends WeightPiece['values']>(

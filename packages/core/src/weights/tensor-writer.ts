@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { HostWriter } from './host-writer';
-import { type GroupedPiece, type WeightPiece, widen } from './piece';
+import { type GroupedPiece, isGroupedPiece, type WeightPiece, widen } from './piece';
 import type { WeightWriter, WriterOptions } from './writer';
 
 /**
@@ -22,7 +22,7 @@ interface WriteAttrs {
 }
 
 const toFloats = (piece: WeightPiece): FloatPiece =>
-  piece.type === 'q8' || piece.type === 'q4' ? { type: 'float32', values: widen(piece) } : piece;
+  isGroupedPiece(piece) ? { type: 'float32', values: widen(piece) } : piece;
 
 /** Writes by the backend's kernel. */
 class KernelWriter implements WeightWriter<tf.Tensor> {

@@ -1,7 +1,7 @@
 import { type AttentionRule, ConfigError, type Initializer, Module } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { attention, rope } from '../ops';
-import { Linear } from './linear';
+import { forwardEach, Linear } from './linear';
 import type { Norm } from './norm';
 
 /** Keys and values of one layer: float32[B, C, numKeyValueHeads · headSize] each. */
@@ -100,25 +100,33 @@ export class Attention extends Module {
 
   /** Self-attention: float32[B, T, hiddenSize] to the same shape. */
   forward(x: tf.Tensor3D, { cache, ...options }: AttendOptions): tf.Tensor3D {
-    const made = this.keyValues(x, options.rotary);
-    return this.attend(x, cache ? cache.append(made) : made, options);
+    const [q, k, v] = forwardEach([this.qProj, this.kProj, this.vProj], x);
+    const made = { k: this.keys(k!, options.rotary), v: v! };
+    return this.mix(q!, cache ? cache.append(made) : made, options);
   }
 
   /** Keys and values of float32[B, S, sourceSize]. */
   keyValues(source: tf.Tensor3D, rotary?: Rotary): KeyValues {
-    const { numKeyValueHeads } = this.heads;
-    const k = this.normed(this.kProj.forward(source), this.kNorm);
-    return { k: rotate(k, rotary, numKeyValueHeads), v: this.vProj.forward(source) };
+    const [k, v] = forwardEach([this.kProj, this.vProj], source);
+    return { k: this.keys(k!, rotary), v: v! };
   }
 
   /** Attention of float32[B, T, hiddenSize] over given keys and values. */
-  attend(
-    x: tf.Tensor3D,
+  attend(x: tf.Tensor3D, keyValues: KeyValues, options: Omit<AttendOptions, 'cache'>): tf.Tensor3D {
+    return this.mix(this.qProj.forward(x), keyValues, options);
+  }
+
+  private keys(projected: tf.Tensor3D, rotary: Rotary | undefined): tf.Tensor3D {
+    return rotate(this.normed(projected, this.kNorm), rotary, this.heads.numKeyValueHeads);
+  }
+
+  private mix(
+    projected: tf.Tensor3D,
     { k, v, numKeys }: KeyValues,
     { rule, rotary, residual }: Omit<AttendOptions, 'cache'>,
   ): tf.Tensor3D {
     const { numHeads, numKeyValueHeads } = this.heads;
-    const q = rotate(this.normed(this.qProj.forward(x), this.qNorm), rotary, numHeads);
+    const q = rotate(this.normed(projected, this.qNorm), rotary, numHeads);
     const mixed = attention(q, k, v, rule, { numHeads, numKeyValueHeads, numKeys });
     return this.outProj.forward(mixed, { residual });
   }

@@ -40,7 +40,7 @@ describeBackends('holdWeights', () => {
         const report = await holdWeights(held, type, {
           onProgress: ({ path, done, total }) => seen.push(`${path} ${done}/${total}`),
         });
-        expect(report).toMatchObject({ type, parameters: 5, values: 2 * 240 + 3 * 480 });
+        expect(report).toMatchObject({ types: { [type]: 5 }, values: 2 * 240 + 3 * 480 });
         expect(seen[0]).toBe('embedTokens.weight 1/5');
         expect(seen[4]).toBe('head.weight 5/5');
         expect(report.bytes).toBe(
@@ -60,12 +60,21 @@ describeBackends('holdWeights', () => {
     },
   );
 
+  it('holds each as the type that its path is given', async () => {
+    const tiny = new Tiny();
+    tiny.initialize({ seed: 4 });
+    const { types } = await holdWeights(tiny, (path) => (path === 'head.weight' ? 'float32' : 'q4_1'));
+    expect(types).toEqual({ q4_1: 4, float32: 1 });
+    expect([tiny.head.weight.type, tiny.embedTokens.weight.type]).toEqual(['float32', 'q4_1']);
+    tiny.dispose();
+  });
+
   it('goes back to float32, and takes weights that come later', async () => {
     await expectNoLeak(async () => {
       const [before, after] = [new Tiny(), new Tiny()];
       before.initialize({ seed: 4 });
       await holdWeights(before, 'q8');
-      expect(await holdWeights(after, 'q8')).toMatchObject({ parameters: 5, bytes: 0 });
+      expect(await holdWeights(after, 'q8')).toMatchObject({ types: { q8: 5 }, bytes: 0 });
       after.initialize({ seed: 4 });
       for (const [path, parameter] of after.namedParameters()) {
         expect(await parameter.read()).toEqual(await before.parameter(path).read());

@@ -23,9 +23,8 @@ export interface HoldProgress {
 
 /** What `holdWeights` did. */
 export interface HoldReport {
-  readonly type: WeightType;
-  /** How many weights are held so. */
-  readonly parameters: number;
+  /** How many weights are held as each type. */
+  readonly types: { readonly [type in WeightType]?: number };
   /** The number of their values. */
   readonly values: number;
   /** Memory that they take now; nothing for those that have no values yet. */
@@ -33,32 +32,36 @@ export interface HoldReport {
 }
 
 /**
- * Holds the weight of every `Linear` and `Embedding` below a module as `type`, one after the other, so that no two
+ * Holds the weight of every `Linear` and `Embedding` below a module as a type, one after the other, so that no two
  * forms of the whole model are in memory at once. Norms and biases stay float32. Held weights are frozen: the trainer
  * refuses to train them, and gradients pass through. A model that has no weights yet takes them in this form when they
  * are loaded.
  *
  * On a backend without kernels for held weights, the values are rounded all the same, and stay float32 in memory.
  *
- * @param type `'float32'` goes back, to the rounded values
+ * @param type of all, or of each by its path below the module. `'float32'` goes back, to the rounded values
  * @throws WeightError naming the weight that has a value which the type cannot hold; it and those behind it are left.
  */
 export async function holdWeights(
   module: Module,
-  type: WeightType,
+  type: WeightType | ((path: string) => WeightType),
   { signal, onProgress }: HoldOptions = {},
 ): Promise<HoldReport> {
   const layers = [...holders(module, '', new Set())];
+  const types: { [type in WeightType]?: number } = {};
   let [values, bytes] = [0, 0];
-  for (const [i, [path, layer]] of layers.entries()) {
+  for (const [i, [prefix, layer]] of layers.entries()) {
     signal?.throwIfAborted();
-    await layer.hold(type);
+    const path = `${prefix}weight`;
+    const wanted = typeof type === 'string' ? type : type(path);
+    await layer.hold(wanted);
+    types[wanted] = (types[wanted] ?? 0) + 1;
     const { size, held, ready } = layer.weight;
     values += size;
     bytes += held?.byteLength ?? (ready ? 4 * size : 0);
-    onProgress?.({ path: `${path}weight`, done: i + 1, total: layers.length });
+    onProgress?.({ path, done: i + 1, total: layers.length });
   }
-  return { type, parameters: layers.length, values, bytes };
+  return { types, values, bytes };
 }
 
 /** Layers that hold a weight, each weight once. */

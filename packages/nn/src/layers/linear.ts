@@ -1,6 +1,6 @@
 import { type Initializer, Module, normal, Parameter, ShapeError, type WeightType, zeros } from '@mmllm/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { type LinearOptions, linear, weightFormat } from '../ops';
+import { type LinearOptions, linear, linears, weightFormat } from '../ops';
 import type { HoldsWeight } from './hold-weights';
 
 export interface LinearLayerOptions {
@@ -32,6 +32,12 @@ export class Linear extends Module implements HoldsWeight {
    * @throws ShapeError for another width.
    */
   forward<T extends Tensor>(x: T, options: Omit<LinearOptions, 'bias'> = {}): T {
+    this.checkWidth(x);
+    return linear(x, this.weight.held ?? this.weight.value, { bias: this.bias?.value, ...options });
+  }
+
+  /** @throws ShapeError for an input of another width. */
+  checkWidth(x: Tensor): void {
     const width = x.shape[x.rank - 1];
     if (width !== this.inputSize) {
       throw new ShapeError({
@@ -40,7 +46,6 @@ export class Linear extends Module implements HoldsWeight {
         actual: `[${x.shape.join(', ')}]`,
       });
     }
-    return linear(x, this.weight.held ?? this.weight.value, { bias: this.bias?.value, ...options });
   }
 
   /** Holds the weight, not the bias, as another type: see `holdWeights`. */
@@ -48,3 +53,16 @@ export class Linear extends Module implements HoldsWeight {
     return this.weight.hold(weightFormat(type, 0));
   }
 }
+
+/** What each of the layers makes of one input; layers of this class all at once, if no gradient is recorded. */
+export function forwardEach<T extends Tensor>(layers: readonly Linear[], x: T): T[] {
+  if (!layers.every(isOurs)) return layers.map((layer) => layer.forward(x));
+  for (const layer of layers) layer.checkWidth(x);
+  return linears(
+    x,
+    layers.map(({ weight, bias }) => ({ weight: weight.held ?? weight.value, bias: bias?.value })),
+  );
+}
+
+/** Not one that stands in for it and computes something else. */
+const isOurs = ({ forward }: Linear): boolean => forward === Linear.prototype.forward;

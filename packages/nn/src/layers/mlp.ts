@@ -1,7 +1,7 @@
 import { type Initializer, Module } from '@mmllm/core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { type Activation, gated, type RoutingObserver } from '../ops';
-import { Linear } from './linear';
+import { forwardEach, Linear } from './linear';
 
 export interface MlpOptions {
   hiddenSize: number;
@@ -74,7 +74,8 @@ export class GatedMlp extends Module implements FeedForward {
   }
 
   forward<T extends Tensor>(x: T, { residual }: FeedForwardOptions = {}): T {
-    const inner = gated(this.gateProj.forward(x), this.upProj.forward(x), this.activation);
+    const [gate, up] = forwardEach([this.gateProj, this.upProj], x);
+    const inner = gated(gate!, up!, this.activation);
     return this.downProj.forward(inner, { residual });
   }
 }

@@ -59,6 +59,23 @@ export function defineKernel<I extends TensorMap<I>, A extends object>({
   };
 }
 
+/**
+ * A kernel that a backend may register beside those of the ops, to do the work of several at once; undefined where it
+ * has none, and where a gradient is recorded, which is that of the ops.
+ */
+export function joinedKernel<I extends TensorMap<I>, A extends object>(
+  name: `mmllm/${string}`,
+): ((inputs: I, attrs: A) => tf.Tensor[]) | undefined {
+  if (!tf.getBackend()) tf.backend();
+  const kernel = isUnwatched() ? tf.getKernel(name, tf.getBackend()) : undefined;
+  return (
+    kernel &&
+    ((inputs, attrs) =>
+      // As above.
+      runUnwatched(kernel, { inputs: present(inputs), attrs: attrs as unknown as tf.NamedAttrMap }))
+  );
+}
+
 /** Whether nobody records what kernels do: no gradient, no profile, no debugging. */
 function isUnwatched(): boolean {
   const { state } = tf.engine();

@@ -20,7 +20,7 @@ export { groupedMatmul } from './grouped-matmul';
 export { weightFormat } from './held/format';
 export { holdWeight } from './held/hold';
 export { layerNorm } from './layer-norm';
-export { linear } from './linear';
+export { type LinearLayer, linear, linears } from './linear';
 export type { LinearOptions } from './linear-epilogue';
 export { logSumExp } from './log-sum-exp';
 export { type MatmulOptions, matmul } from './matmul';

@@ -2,7 +2,8 @@ import { type HeldWeight, ShapeError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { shapeText } from './checks';
 import { columnSums } from './column-sums';
-import { defineOp } from './define-op';
+import { defineOp, joinedKernel } from './define-op';
+import { type HeldAttrs, heldAttrs } from './held/attrs';
 import { heldLinear } from './held/linear';
 import { finish, type LinearAttrs, type LinearOptions, unfinish } from './linear-epilogue';
 import { matmul } from './matmul';
@@ -53,6 +54,43 @@ export function linear<T extends tf.Tensor>(
   weight: tf.Tensor | HeldWeight,
   { bias, activation, residual }: LinearOptions = {},
 ): T {
+  checkSizes(x, weight, { bias, residual });
+  if ('packed' in weight) return heldLinear(x, weight, { bias, activation, residual });
+  // Only the last size changes.
+  return apply({ x, weight, bias, residual }, { activation }) as T;
+}
+
+/** A product of `linears`. */
+export interface LinearLayer {
+  readonly weight: tf.Tensor | HeldWeight;
+  readonly bias?: tf.Tensor;
+}
+
+/** `x`, and of each layer its weight and its bias; of a held weight what it is in `layers`. */
+type JoinedInputs = { x: tf.Tensor } & { [name: `${'weight' | 'bias'}${number}`]: tf.Tensor | undefined };
+
+interface JoinedAttrs {
+  readonly layers: readonly (HeldAttrs | undefined)[];
+}
+
+/**
+ * What several layers make of one input: `linear` for each of them, in one call where the backend has a kernel for that
+ * and no gradient is recorded. In decoding a call takes longer than a small product.
+ */
+export function linears<T extends tf.Tensor>(x: T, layers: readonly LinearLayer[]): T[] {
+  const run = joinedKernel<JoinedInputs, JoinedAttrs>('mmllm/Linears');
+  if (!run) return layers.map(({ weight, bias }) => linear(x, weight, { bias }));
+  const inputs: JoinedInputs = { x };
+  for (const [i, { weight, bias }] of layers.entries()) {
+    checkSizes(x, weight, { bias });
+    inputs[`weight${i}`] = 'packed' in weight ? weight.packed : weight;
+    inputs[`bias${i}`] = bias;
+  }
+  const attrs = { layers: layers.map(({ weight }) => ('packed' in weight ? heldAttrs(weight) : undefined)) };
+  return run(inputs, attrs) as T[];
+}
+
+function checkSizes(x: tf.Tensor, weight: tf.Tensor | HeldWeight, { bias, residual }: LinearOptions): void {
   const [inSize, outSize] = weight.shape;
   if (weight.shape.length !== 2 || x.rank === 0 || x.shape.at(-1) !== inSize) {
     throw new ShapeError({
@@ -62,10 +100,7 @@ export function linear<T extends tf.Tensor>(
     });
   }
   checkShape('a bias', bias, [outSize!]);
-  checkShape('a residual', residual, [...x.shape.slice(0, -1), outSize!]);
-  if ('packed' in weight) return heldLinear(x, weight, { bias, activation, residual });
-  // Only the last size changes.
-  return apply({ x, weight, bias, residual }, { activation }) as T;
+  if (residual) checkShape('a residual', residual, [...x.shape.slice(0, -1), outSize!]);
 }
 
 function checkShape(what: string, given: tf.Tensor | undefined, wanted: readonly number[]): void {

@@ -1,13 +1,15 @@
 import {
   fromBfloat16,
   fromFloat16,
+  type GroupedPiece,
   type HeldType,
+  isGrouped,
   toBfloat16,
   toFloat16,
   WeightError,
   widen,
 } from '@mmllm/core';
-import { encodeQ4, encodeQ8, GROUP } from './groups';
+import { encodeGroup, GROUP } from './groups';
 
 /** A matrix in one of the types, in plain order: each output with all its inputs. Backends pack it as they like. */
 export interface HeldCodes {
@@ -16,11 +18,13 @@ export interface HeldCodes {
   readonly inputs: number;
   /**
    * [outputs, inputs]. Of bfloat16 and float16 the bits; of q8 a value divided by its scale, from −127 to 127; of q4 the
-   * same plus 8, from 0 to 15.
+   * same plus 8, from 0 to 15; of q4_1 a value less its minimum, divided by its scale, from 0 to 15.
    */
   readonly codes: Uint16Array | Int8Array | Uint8Array;
-  /** float32[outputs, ⌈inputs / 32⌉] of q8 and q4; empty for the others. */
+  /** float32[outputs, ⌈inputs / 32⌉] of q8, q4 and q4_1; empty for the others. */
   readonly scales: Float32Array;
+  /** The same of q4_1; empty for the others. */
+  readonly minimums: Float32Array;
 }
 
 /** A matrix of float32[outputs, inputs], or float32[inputs, outputs] for an `inputAxis` of 0. */
@@ -30,7 +34,13 @@ export interface Matrix {
   readonly inputAxis: 0 | 1;
 }
 
-const ARRAYS = { bfloat16: Uint16Array, float16: Uint16Array, q8: Int8Array, q4: Uint8Array };
+const ARRAYS = {
+  bfloat16: Uint16Array,
+  float16: Uint16Array,
+  q8: Int8Array,
+  q4: Uint8Array,
+  q4_1: Uint8Array,
+};
 
 /**
  * @param path of the parameter, for messages
@@ -39,28 +49,42 @@ const ARRAYS = { bfloat16: Uint16Array, float16: Uint16Array, q8: Int8Array, q4:
 export function encode({ values, shape, inputAxis }: Matrix, type: HeldType, path: string): HeldCodes {
   const [inputs, outputs] = [shape[inputAxis], shape[1 - inputAxis]!];
   const groups = groupsOf(type, inputs);
-  const { codes, scales } = noCodes(type, outputs, inputs);
+  const held = noCodes(type, outputs, inputs);
   for (let o = 0; o < outputs; o++) {
     const row =
       inputAxis === 1
         ? values.subarray(o * inputs, (o + 1) * inputs)
         : Float32Array.from({ length: inputs }, (_, i) => values[i * outputs + o]!);
     checkFinite(row, type, path);
-    encodeRow(row, type, codes.subarray(o * inputs, (o + 1) * inputs), scales.subarray(o * groups));
+    encodeRow(row, {
+      type,
+      codes: held.codes.subarray(o * inputs, (o + 1) * inputs),
+      scales: held.scales.subarray(o * groups),
+      minimums: held.minimums.subarray(o * groups),
+    });
   }
-  return { type, outputs, inputs, codes, scales };
+  return held;
 }
 
 const groupsOf = (type: HeldType, inputs: number): number =>
-  type === 'q8' || type === 'q4' ? Math.ceil(inputs / GROUP) : 0;
+  isGrouped(type) ? Math.ceil(inputs / GROUP) : 0;
 
 /** Room for the codes of a matrix [outputs, inputs]. */
 export function noCodes(type: HeldType, outputs: number, inputs: number): HeldCodes {
-  const codes = new ARRAYS[type](outputs * inputs);
-  return { type, outputs, inputs, codes, scales: new Float32Array(outputs * groupsOf(type, inputs)) };
+  const groups = outputs * groupsOf(type, inputs);
+  return {
+    type,
+    outputs,
+    inputs,
+    codes: new ARRAYS[type](outputs * inputs),
+    scales: new Float32Array(groups),
+    minimums: new Float32Array(type === 'q4_1' ? groups : 0),
+  };
 }
 
-const LARGEST = { bfloat16: 3.3961775e38, float16: 65519.996, q8: 3.4028235e38, q4: 3.4028235e38 };
+const FINITE = 3.4028235e38;
+/** Of q4_1 half as much, which two values may be apart. */
+const LARGEST = { bfloat16: 3.3961775e38, float16: 65519.996, q8: FINITE, q4: FINITE, q4_1: FINITE / 2 };
 
 function checkFinite(row: Float32Array, type: HeldType, path: string): void {
   // Written so that NaN fails.
@@ -102,27 +126,27 @@ function hasAll(words: Int32Array, exponent: number): boolean {
 }
 
 /**
- * The same for the scales of a type in groups.
+ * The same for the scales, or the minimums, of a type in groups.
  * @throws WeightError for NaN and infinities.
  */
-export function checkScales(scales: Float32Array, type: 'q8' | 'q4', path: string): void {
+export function checkScales(scales: Float32Array, type: GroupedPiece['type'], path: string): void {
   checkFinite(scales, type, path);
 }
 
-function encodeRow(row: Float32Array, type: HeldType, codes: HeldCodes['codes'], scales: Float32Array): void {
+function encodeRow(row: Float32Array, held: Omit<HeldCodes, 'outputs' | 'inputs'>): void {
+  const { type, codes } = held;
   if (codes instanceof Uint16Array) {
     const toCode = type === 'bfloat16' ? toBfloat16 : toFloat16;
     for (let i = 0; i < row.length; i++) codes[i] = toCode(row[i]!);
     return;
   }
   for (let from = 0, group = 0; from < row.length; from += GROUP, group++) {
-    const span = { from, to: Math.min(from + GROUP, row.length) };
-    scales[group] = codes instanceof Int8Array ? encodeQ8(row, codes, span) : encodeQ4(row, codes, span);
+    encodeGroup(row, { ...held, group, from, to: Math.min(from + GROUP, row.length) });
   }
 }
 
 /** What codes count as: float32[outputs, inputs]. */
-export function decode({ type, outputs, inputs, codes, scales }: HeldCodes): Float32Array {
+export function decode({ type, outputs, inputs, codes, scales, minimums }: HeldCodes): Float32Array {
   if (type === 'bfloat16') return Float32Array.from(codes, fromBfloat16);
   if (type === 'float16') return Float32Array.from(codes, fromFloat16);
   const groups = Math.ceil(inputs / GROUP);
@@ -130,7 +154,9 @@ export function decode({ type, outputs, inputs, codes, scales }: HeldCodes): Flo
   const values = new Float32Array(outputs * inputs);
   for (let o = 0, at = 0; o < outputs; o++) {
     for (let i = 0; i < inputs; i++, at++) {
-      values[at] = (codes[at]! - zero) * scales[o * groups + Math.floor(i / GROUP)]!;
+      const group = o * groups + Math.floor(i / GROUP);
+      const value = (codes[at]! - zero) * scales[group]!;
+      values[at] = type === 'q4_1' ? Math.fround(value) + minimums[group]! : value;
     }
   }
   return values;

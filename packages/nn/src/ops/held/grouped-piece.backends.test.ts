@@ -11,30 +11,36 @@ import { heldLinear } from './linear';
 const [OUTPUTS, INPUTS] = [21, 96];
 
 /** Scales of float16 of either sign, and every code but −128. */
-function grouped(type: 'q8' | 'q4'): GroupedPiece {
+const TYPES = ['q8', 'q4', 'q4_1'] as const;
+
+function grouped(type: (typeof TYPES)[number]): GroupedPiece {
   const count = OUTPUTS * INPUTS;
   const scales = Float32Array.from(
     { length: count / 32 },
     (_, i) => (i % 2 ? -1 : 1) * (1 + (i % 13) / 1024),
   );
-  if (type === 'q4')
-    return {
-      type,
-      values: Uint8Array.from({ length: count }, (_, i) => (i * i * 7 + (i >> 3)) % 16),
-      scales,
-    };
+  const nibbles = () => Uint8Array.from({ length: count }, (_, i) => (i * i * 7 + (i >> 3)) % 16);
+  if (type === 'q4') return { type, values: nibbles(), scales };
+  if (type === 'q4_1') {
+    return { type, values: nibbles(), scales, minimums: scales.map((scale, i) => ((i % 5) - 3) * scale) };
+  }
   return { type, values: Int8Array.from({ length: count }, (_, i) => ((i * 37) % 255) - 127), scales };
 }
 
-const rowsOf = ({ type, values, scales }: GroupedPiece, from: number, to: number) =>
+const rowsOf = (
+  { type, values, scales, minimums }: GroupedPiece & { minimums?: Float32Array },
+  from: number,
+  to: number,
+) =>
   ({
     type,
     values: values.subarray(from * INPUTS, to * INPUTS),
     scales: scales.subarray((from * INPUTS) / 32, (to * INPUTS) / 32),
+    minimums: minimums?.subarray((from * INPUTS) / 32, (to * INPUTS) / 32),
   }) as GroupedPiece;
 
 /** A layer that took a file's rows in two pieces. */
-function layer(held: 'float32' | 'q8' | 'q4', piece: GroupedPiece): Parameter {
+function layer(held: 'float32' | GroupedPiece['type'], piece: GroupedPiece): Parameter {
   const parameter = new Parameter([INPUTS, OUTPUTS], { initializer: zeros });
   parameter.hold(weightFormat(held, 0));
   const writer = parameter.writer({ turned: true });
@@ -48,7 +54,7 @@ function layer(held: 'float32' | 'q8' | 'q4', piece: GroupedPiece): Parameter {
 }
 
 describeBackends('groups of a file', () => {
-  it.each(['q8', 'q4'] as const)('of %s are taken over to the bit', async (type) => {
+  it.each(TYPES)('of %s are taken over to the bit', async (type) => {
     await expectNoLeak(async () => {
       const piece = grouped(type);
       const expected = Float32Array.from(transposed(widen(piece), OUTPUTS, INPUTS));
@@ -63,7 +69,7 @@ describeBackends('groups of a file', () => {
     });
   });
 
-  it.each(['q8', 'q4'] as const)('of %s multiply as their float32 values', async (type) => {
+  it.each(TYPES)('of %s multiply as their float32 values', async (type) => {
     const [held, plain] = [layer(type, grouped(type)), layer('float32', grouped(type))];
     const x = tf.tensor2d(
       Float32Array.from({ length: 3 * INPUTS }, (_, i) => Math.sin(i * i) / 100),
@@ -89,9 +95,11 @@ describeBackends('groups of a file', () => {
     parameter.dispose();
   });
 
-  it.each([Number.NaN, -Infinity])('refuse a scale of %d', (scale) => {
-    const piece = grouped('q4');
-    piece.scales[3] = scale;
-    expect(() => layer('q4', piece)).toThrow(WeightError);
+  it.each([Number.NaN, -Infinity])('refuse a scale or a minimum of %d', (value) => {
+    for (const part of ['scales', 'minimums'] as const) {
+      const piece = grouped('q4_1') as Extract<GroupedPiece, { type: 'q4_1' }>;
+      piece[part][3] = value;
+      expect(() => layer('q4_1', piece)).toThrow(WeightError);
+    }
   });
 });

@@ -193,7 +193,7 @@ describeBackends('held weights', (backend) => {
     const before = tf.memory().numBytes;
     const hasKernels = backend === 'wasm' || backend === 'webgpu';
     const layer = layerOf({ outputs: 64, inputs: 64 });
-    const bytes = { bfloat16: 2, float16: 2, q8: 36 / 32, q4: 20 / 32 };
+    const bytes = { bfloat16: 2, float16: 2, q8: 36 / 32, q4: 20 / 32, q4_1: 24 / 32 };
     for (const type of HELD_TYPES) {
       const held = holdWeight(layer, type);
       expect(held.byteLength).toBe(64 * 64 * (hasKernels ? bytes[type] : 4));
@@ -227,7 +227,7 @@ it('is refused on another backend than it was held on', async () => {
 
 it('refuses an unknown type', () => {
   expect(() => weightFormat('int3' as never, 0)).toThrow(
-    'held weights: expected float32, bfloat16, float16, q8, q4, got int3',
+    'held weights: expected float32, bfloat16, float16, q8, q4, q4_1, got int3',
   );
   expect(weightFormat('float32', 0)).toBeUndefined();
 });

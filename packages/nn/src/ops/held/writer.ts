@@ -1,4 +1,11 @@
-import { type HeldType, type HeldWeight, type WeightPiece, type WeightWriter, widen } from '@mmllm/core';
+import {
+  type HeldType,
+  type HeldWeight,
+  isGroupedPiece,
+  type WeightPiece,
+  type WeightWriter,
+  widen,
+} from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { checkCodes, checkScales, encode, type HeldCodes, noCodes } from './codes';
 import { GROUP } from './groups';
@@ -32,18 +39,22 @@ function encodePiece(piece: WeightPiece, type: HeldType, inputs: number, path: s
   if (piece.type === 'float32' || piece.type !== type || !fits(piece, inputs)) {
     return encode({ values: widen(piece), shape: [outputs, inputs], inputAxis: 1 }, type, path);
   }
-  if (piece.type === 'q8' || piece.type === 'q4') {
-    checkScales(piece.scales, piece.type, path);
-    return { type, outputs, inputs, codes: piece.values, scales: piece.scales };
+  const held = { type, outputs, inputs, codes: piece.values, scales: NONE, minimums: NONE };
+  if (!isGroupedPiece(piece)) {
+    checkCodes(piece.values, piece.type, path);
+    return held;
   }
-  checkCodes(piece.values, piece.type, path);
-  return { type, outputs, inputs, codes: piece.values, scales: new Float32Array() };
+  checkScales(piece.scales, piece.type, path);
+  if (piece.type !== 'q4_1') return { ...held, scales: piece.scales };
+  checkScales(piece.minimums, piece.type, path);
+  return { ...held, scales: piece.scales, minimums: piece.minimums };
 }
+
+const NONE = new Float32Array();
 
 /** Whether its codes can be taken over. Kernels turn the sign of q8's, and −128, which ggml never writes, has no other. */
 const fits = (piece: WeightPiece, inputs: number): boolean =>
-  (piece.type !== 'q8' && piece.type !== 'q4') ||
-  (inputs % GROUP === 0 && (piece.type !== 'q8' || !piece.values.includes(-128)));
+  !isGroupedPiece(piece) || (inputs % GROUP === 0 && (piece.type !== 'q8' || !piece.values.includes(-128)));
 
 /**
  * A kernel that a backend may register to pack outputs as they come: inputs `{ into? }`, the packing so far, and as
@@ -99,10 +110,11 @@ class GatheredRows {
     this.#all = noCodes(type, outputs, inputs);
   }
 
-  write({ codes, scales, outputs }: HeldCodes): void {
+  write({ codes, scales, minimums, outputs }: HeldCodes): void {
     const all = this.#all;
     all.codes.set(codes, this.#first * all.inputs);
     all.scales.set(scales, (this.#first * all.scales.length) / all.outputs);
+    all.minimums.set(minimums, (this.#first * all.minimums.length) / all.outputs);
     this.#first += outputs;
   }
 

@@ -1,7 +1,7 @@
 import type { HeldType } from '@mmllm/core';
 import { decode, encode, type Matrix } from '../held/codes';
 
-export const HELD_TYPES = ['bfloat16', 'float16', 'q8', 'q4'] as const satisfies readonly HeldType[];
+export const HELD_TYPES = ['bfloat16', 'float16', 'q8', 'q4', 'q4_1'] as const satisfies readonly HeldType[];
 
 /** What a matrix counts as once it is held: float32[outputs, inputs]. */
 export const heldValues = (matrix: Matrix, type: HeldType): Float32Array =>
