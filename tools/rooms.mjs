@@ -20,6 +20,18 @@ export const rooms = {
   'fusion-unified': ['core', 'nn'],
   'fusion-cross-attn': ['core', 'nn', 'fusion-unified'],
   trainer: ['core', 'nn', 'checkpoints', 'processors'],
+  models: [
+    'core',
+    'nn',
+    'checkpoints',
+    'processors',
+    'vision-encoders',
+    'projectors',
+    'decoders',
+    'fusion-unified',
+    'fusion-cross-attn',
+    'trainer',
+  ],
   cli: [
     'core',
     'conformance',
@@ -33,6 +45,7 @@ export const rooms = {
     'fusion-unified',
     'fusion-cross-attn',
     'trainer',
+    'models',
   ],
 };
 

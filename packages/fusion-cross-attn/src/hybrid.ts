@@ -10,7 +10,14 @@ import {
   textOrder,
   type ViewTokens,
 } from '@mmllm/core';
-import { countFeatureRows, embedText, placeImages, replaceRows, sourceRows } from '@mmllm/fusion-unified';
+import {
+  countFeatureRows,
+  embedText,
+  featureRows,
+  placeImages,
+  replaceRows,
+  sourceRows,
+} from '@mmllm/fusion-unified';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 import { type CrossAttentionOptions, type ResolvedConfig, resolveConfig } from './config';
 import type { GatedCrossAttention } from './layer';
@@ -45,7 +52,8 @@ class Hybrid extends Module implements Fusion {
     try {
       refusePacked(component, inputs);
       const encoded = inputs.encode();
-      embeddings = replaceRows(component, text, encoded.features, sourceRows(images, ids.shape, inSequence));
+      const source = sourceRows(images, ids.shape, (image) => featureRows(inSequence(image)));
+      embeddings = replaceRows(component, text, { features: encoded.features, source });
       const keys = new PictureKeys(images, ids.shape, acrossLayers, encoded.mask);
       const injected = injectLayers(component, this.layers, this.#places, keys, encoded);
       return { embeddings, ...textOrder(inputs), ...injected };

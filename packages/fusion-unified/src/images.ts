@@ -13,10 +13,13 @@ export function countFeatureRows(views: readonly ViewTokens[]): number {
   return views.reduce((sum, { count, valid }) => (valid === false ? sum : sum + count), 0);
 }
 
+/** Whether a view is more than filling of a batch. */
+export const countsInText = ({ valid }: ViewTokens): boolean => valid !== false;
+
 /** Rows of the features that hold these views, in order. Views that only fill up a batch have none. */
 export function featureRows(views: readonly ViewTokens[]): number[] {
   return views
-    .filter((view) => view.valid !== false)
+    .filter(countsInText)
     .flatMap(({ start, count }) => Array.from({ length: count }, (_, i) => start + i));
 }
 

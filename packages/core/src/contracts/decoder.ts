@@ -108,6 +108,8 @@ export interface ForwardOptions {
   readonly hiddenStates?: boolean;
   /** Also return what a mixture of experts adds to the loss of training. */
   readonly auxiliaryLosses?: boolean;
+  /** Also return what the routers of a mixture of experts say of each token. Not with gradient checkpointing. */
+  readonly routerLogits?: boolean;
   /**
    * Keep only the input of each layer for the backward pass, which computes the rest of it again: the same bits for
    * much less memory. Default false; without a gradient, or with a cache, it changes nothing.
@@ -129,6 +131,8 @@ export interface DecoderOutput {
   readonly hidden: Tensor3D;
   /** numLayers + 1 states, the last one after the last norm; only when asked for. */
   readonly hiddenStates?: readonly Tensor3D[];
+  /** float32[B, T, experts] of every layer that has some; only when asked for. */
+  readonly routerLogits?: readonly Tensor3D[];
   /** Only when asked for, and none for a decoder without experts. */
   readonly auxiliaryLosses?: readonly AuxiliaryLoss[];
 }

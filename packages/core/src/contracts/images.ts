@@ -239,6 +239,8 @@ export interface ViewTokens {
 /** The tokens of one picture; its views are contiguous rows, in order. */
 export interface ImageTokens {
   readonly views: readonly ViewTokens[];
+  /** Size of the picture before preparation, in pixels. */
+  readonly original?: { readonly height: number; readonly width: number };
   readonly tiles?: { readonly rows: number; readonly columns: number };
 }
 

@@ -12,6 +12,8 @@ export class AuxiliarySum implements RoutingObserver {
   readonly rows?: Int32Array;
   readonly #coefficients: LossCoefficients;
   readonly #layers: RoutingLosses[] = [];
+  readonly #logits: tf.Tensor3D[] = [];
+  readonly #shape: readonly [number, number];
 
   constructor(
     coefficients: LossCoefficients,
@@ -19,6 +21,7 @@ export class AuxiliarySum implements RoutingObserver {
     { start, end }: AttentionRule,
   ) {
     this.#coefficients = coefficients;
+    this.#shape = [batch, length];
     if (!start && !end) return;
     const counts = (i: number) => {
       const [b, t] = [Math.floor(i / length), i % length];
@@ -27,8 +30,14 @@ export class AuxiliarySum implements RoutingObserver {
     this.rows = Int32Array.from({ length: batch * length }, (_, i) => i).filter(counts);
   }
 
-  add(losses: RoutingLosses): void {
+  add(losses: RoutingLosses, logits?: tf.Tensor2D): void {
     this.#layers.push(losses);
+    if (logits) this.#logits.push(tf.reshape<tf.Rank.R3>(logits, [...this.#shape, -1]));
+  }
+
+  /** float32[B, T, E] of each layer. The scope's. */
+  get logits(): readonly tf.Tensor3D[] {
+    return this.#logits;
   }
 
   /** The sum of each, in the order of `named`. The caller owns them. */

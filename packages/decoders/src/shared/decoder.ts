@@ -137,21 +137,27 @@ export class TransformerDecoder extends Module implements Decoder {
 
   #forward(inputs: DecoderInputs, options: ForwardOptions): DecoderOutput {
     const { cache: given, hiddenStates = false, auxiliaryLosses = false } = options;
-    const { gradientCheckpointing = false } = options;
+    const { gradientCheckpointing = false, routerLogits = false } = options;
     const cache = given && TensorCache.of(given, this, inputs.embeddings.shape[0]);
     checkInputs(this, inputs, cache);
     const offset = cache?.length ?? 0;
-    const routing = auxiliaryLosses ? this.#auxiliary(inputs) : undefined;
+    const hasLosses = auxiliaryLosses && this.#parts.routingLosses !== undefined;
+    const routing = hasLosses || routerLogits ? this.#auxiliary(inputs) : undefined;
     try {
-      const { states, losses } = tf.tidy(() => {
+      const { states, losses, logits } = tf.tidy(() => {
         const states = this.#states(inputs, hiddenStates, cache, routing, gradientCheckpointing);
-        return { states, losses: routing?.sums() ?? [] };
+        return {
+          states,
+          losses: (hasLosses && routing?.sums()) || [],
+          logits: routerLogits ? [...(routing?.logits ?? [])] : [],
+        };
       });
       cache?.advance(inputs.embeddings.shape[1]);
       return {
         hidden: states[states.length - 1],
         ...(hiddenStates && { hiddenStates: states }),
-        ...(auxiliaryLosses && { auxiliaryLosses: routing?.named(losses) ?? [] }),
+        ...(auxiliaryLosses && { auxiliaryLosses: (hasLosses && routing?.named(losses)) || [] }),
+        ...(routerLogits && { routerLogits: logits }),
       };
     } catch (error) {
       cache?.crop(offset);
@@ -200,9 +206,8 @@ export class TransformerDecoder extends Module implements Decoder {
     };
   }
 
-  #auxiliary({ embeddings, rule }: DecoderInputs): AuxiliarySum | undefined {
-    const { routingLosses } = this.#parts;
+  #auxiliary({ embeddings, rule }: DecoderInputs): AuxiliarySum {
     const [batch, length] = embeddings.shape;
-    return routingLosses && new AuxiliarySum(routingLosses, [batch, length], rule);
+    return new AuxiliarySum(this.#parts.routingLosses ?? { balance: 0, z: 0 }, [batch, length], rule);
   }
 }

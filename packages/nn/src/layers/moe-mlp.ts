@@ -71,7 +71,7 @@ export class MoeMlp extends Module implements FeedForward {
   forward<T extends tf.Tensor>(x: T, { residual, routing }: FeedForwardOptions = {}): T {
     const logits = tf.tidy(() => this.router.forward(asRows(x)));
     // Beside the scope below, which they outlive.
-    routing?.add(routingLosses(logits, routing.rows));
+    routing?.add(routingLosses(logits, routing.rows), logits);
     const mixed = tf.tidy(() => this.mix(x, logits, residual));
     logits.dispose();
     return mixed;

@@ -19,8 +19,11 @@ export type RoutingLosses = {
 export interface RoutingObserver {
   /** Which of the flattened tokens [B · T] count: those that are no padding. Default all. */
   readonly rows?: Int32Array;
-  /** Called once for each layer. The tensors are the scope's. */
-  add(losses: RoutingLosses): void;
+  /**
+   * Called once for each layer. The tensors are the scope's.
+   * @param logits float32[B · T, E] of all tokens; absent where the layer is computed again in the backward pass
+   */
+  add(losses: RoutingLosses, logits?: tf.Tensor2D): void;
 }
 
 /**

@@ -16,7 +16,12 @@ import { qwen2Vl } from '@mmllm/vision-encoders/qwen2-vl';
 import { siglip } from '@mmllm/vision-encoders/siglip';
 import * as tf from '@tensorflow/tfjs-core';
 import { openParityCase, type ParityCase } from '../../../cli/src/parity';
-import { densePictures } from '../../../cli/src/parity/families/pictures';
+import {
+  ariaPictures,
+  densePictures,
+  molmoCrops,
+  qwenPictures,
+} from '../../../cli/src/parity/families/pictures';
 import { fixtureFiles } from '../../../cli/src/testing/case-files';
 import {
   attentionPooling,
@@ -29,7 +34,6 @@ import {
   pooledMlp,
   resampler,
 } from '../index';
-import { ariaPictures, molmoCrops, qwenPictures } from './pictures';
 
 /** What a whole model says of encoder and projector. */
 interface Parts {

@@ -22,13 +22,24 @@ export interface ClassTokenFeatureConfig extends FeatureConfig {
 }
 
 /** Pictures are cut into tiles; each tile goes through the tower alone. */
-export interface TilingConfig {
+export type TilingConfig = GridTilingConfig | AnyResConfig;
+
+/** Into the grid of tiles that fits the picture's aspect (InternVL, NVLM, MM1.5). */
+export interface GridTilingConfig {
   /** Most tiles of one picture, its thumbnail not counted. */
   maxTiles: number;
   /** Default 1. */
   minTiles?: number;
   /** Where the small view of the whole picture stands among the tiles. Default `last`. */
   thumbnail?: TiledPreprocessing['thumbnail'];
+  /** Whether the picture is stretched over the grid, or keeps its aspect on black. Default `stretch`. */
+  fit?: TiledPreprocessing['fit'];
+}
+
+/** A thumbnail, then the tiles of the best of these sizes, in which the picture keeps its aspect (LLaVA-NeXT). */
+export interface AnyResConfig {
+  /** Sides are multiples of the tile, in pixels. */
+  resolutions: readonly PictureSize[];
 }
 
 /** Pixels become `(value / 255 − mean) / std`, each given for red, green and blue. */
@@ -70,6 +81,20 @@ const channels = (value: z.ZodNumber) => z.tuple([value, value, value]).readonly
 
 export const normalisation = z.strictObject({ mean: channels(z.number()), std: channels(positiveNumber) });
 
+const gridTiling = z.strictObject({
+  maxTiles: positiveInteger,
+  minTiles: positiveInteger.default(1),
+  thumbnail: z.enum(['first', 'last', 'none']).default('last'),
+  fit: z.enum(['stretch', 'pad']).optional(),
+});
+
+const anyRes = z.strictObject({
+  resolutions: z
+    .array(z.strictObject({ height: positiveInteger, width: positiveInteger }))
+    .nonempty()
+    .readonly(),
+});
+
 /** The published values of a family, where families differ. */
 export interface FamilyDefaults {
   readonly activation: Activation;
@@ -99,13 +124,7 @@ export const visionKeys = (defaults: FamilyDefaults) => ({
   layerNormEps: positiveNumber.default(defaults.layerNormEps),
   features: featureSchema(defaults).prefault({}),
   normalisation: normalisation.optional(),
-  tiling: z
-    .strictObject({
-      maxTiles: positiveInteger,
-      minTiles: positiveInteger.default(1),
-      thumbnail: z.enum(['first', 'last', 'none']).default('last'),
-    })
-    .optional(),
+  tiling: z.union([gridTiling, anyRes]).optional(),
 });
 
 /** The same for a tower with a class token. */
@@ -141,7 +160,7 @@ export function resolveVision<C extends ParsedVisionConfig>(
     throw refuse('patchSize', 'a patch within the picture', patchSize);
   }
   if (tiling && size.height !== size.width) throw refuse('inputSize', 'square tiles', inputSize);
-  if (tiling && tiling.minTiles > tiling.maxTiles) {
+  if (tiling && 'maxTiles' in tiling && tiling.minTiles > tiling.maxTiles) {
     throw refuse('tiling.minTiles', `at most ${tiling.maxTiles}, which is maxTiles`, tiling.minTiles);
   }
   const layers = layersFrom(name, features.layers, numLayers);

@@ -28,7 +28,7 @@ export function layoutViews(
     start += count;
     return { role, start: start - count, count, prefix, grid: { frames: 1, rows, columns }, tile, valid };
   };
-  return images.map(({ views, tiles }) => ({ views: views.map(place), tiles }));
+  return images.map(({ views, tiles, original }) => ({ views: views.map(place), original, tiles }));
 }
 
 export interface PictureSize {

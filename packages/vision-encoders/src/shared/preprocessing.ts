@@ -20,6 +20,8 @@ export function preprocessingFor(
   { fit, ...published }: PictureRule,
 ): ImagePreprocessing {
   const rule = { ...published, ...normalisation };
-  if (tiling) return { kind: 'tiles', tileSize: inputSize.height, ...tiling, ...rule };
+  const tileSize = inputSize.height;
+  if (tiling && 'resolutions' in tiling) return { kind: 'anyres', tileSize, ...tiling, ...rule };
+  if (tiling) return { kind: 'tiles', tileSize, ...tiling, ...rule };
   return { kind: 'fixed', size: inputSize, fit, ...rule };
 }

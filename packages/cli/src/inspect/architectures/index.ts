@@ -1,6 +1,4 @@
-import { composeClip, composeSiglip, type TwoTowerSystem } from '../../systems/contrastive';
-import { decoders } from '../../systems/decoders';
-import { towers } from '../../systems/towers';
+import { composeClip, composeSiglip, decoders, type TwoTowerSystem, towers } from '@mmllm/models';
 import { type ArchitectureReader, decoderComponents, largestPicture, towerAlone } from './architecture';
 import { llava } from './llava';
 import { mllama } from './mllama';
@@ -19,12 +17,12 @@ const twoTowers =
 /** Every known `model_type`. */
 export const architectures: Readonly<Record<string, ArchitectureReader>> = {
   ...Object.fromEntries(
-    Object.entries(towers).map(([type, tower]) => [type, (json) => towerAlone(tower.build(json))] as const),
+    Object.entries(towers).map(([type, tower]) => [type, (json) => towerAlone(tower(json).part)] as const),
   ),
   ...Object.fromEntries(
     Object.entries(decoders).map(
       ([type, decoder]) =>
-        [type, (json) => ({ model: decoder.build(json), components: decoderComponents('') })] as const,
+        [type, (json) => ({ model: decoder(json).part, components: decoderComponents('') })] as const,
     ),
   ),
   clip: twoTowers(composeClip),

@@ -1,10 +1,10 @@
 import type { JsonObject } from '@mmllm/checkpoints';
 import { tokensOfPicture } from '@mmllm/core';
-import { composeLlava } from '../../systems/llava';
+import { composeSystem, systemOf } from '@mmllm/models';
 import { type Architecture, decoderComponents } from './architecture';
 
 export async function llava(json: JsonObject): Promise<Architecture> {
-  const { model } = await composeLlava(json);
+  const { model } = await composeSystem(systemOf(json), json);
   return {
     model,
     components: [['vision', 'encoder.'], ['projector', 'projector.'], ...decoderComponents('decoder.')],

@@ -1,5 +1,5 @@
 import { type JsonObject, loadWeights } from '@mmllm/checkpoints';
-import { composeClip, composeSiglip, type TwoTowerSystem } from '../../systems/contrastive';
+import { composeClip, composeSiglip, type TwoTowerSystem } from '@mmllm/models';
 import type { ParityCase } from '../case';
 import type { Comparison } from '../comparison';
 import type { ParityFamily } from '.';

@@ -1,8 +1,7 @@
 import { loadWeights } from '@mmllm/checkpoints';
 import type { Decoder, DecoderInputs } from '@mmllm/core';
+import { decoders, partOf } from '@mmllm/models';
 import * as tf from '@tensorflow/tfjs-core';
-import { decoders } from '../../systems/decoders';
-import { partOf } from '../../systems/part-of';
 import type { ParityCase } from '../case';
 import type { Comparison } from '../comparison';
 import type { ParityFamily } from '.';
@@ -12,8 +11,7 @@ import { compareGreedy } from './greedy';
 /** Hidden states and logits with padding on the left, greedy tokens, loss and gradients of a decoder. */
 export const decoder: ParityFamily = async (golden, comparison) => {
   const [reader, json] = partOf({ config: await golden.config() }, 'config', decoders, 'llama');
-  const [model, holder] = [reader.build(json), reader.build(json)];
-  const names = reader.names(json);
+  const [{ part: model, names }, { part: holder }] = [reader(json), reader(json)];
   await loadWeights(comparison.own(model), await golden.weights(), names);
   const inputs = await inputsOf(golden);
   comparison.own(inputs.mask);

@@ -15,11 +15,15 @@ export interface GradientCheck {
   readonly nameOf: (key: string) => string;
   /** float32[B · T, vocabulary] of the whole model. */
   readonly logits: () => tf.Tensor2D;
+  /** What the loss has beside the cross-entropy. */
+  readonly more?: () => tf.Scalar;
+  /** Whether gradients are held against the largest value of their tensor: see `Comparison.giveOfLargest`. */
+  readonly ofLargest?: boolean;
 }
 
 /** Compares `out.loss`, the cross-entropy of `in.labels`, and every gradient that the case names. */
 export async function compareGradients(
-  { model, names, holder, nameOf, logits }: GradientCheck,
+  { model, names, holder, nameOf, logits, more, ofLargest }: GradientCheck,
   golden: ParityCase,
   comparison: Comparison,
 ): Promise<void> {
@@ -29,24 +33,30 @@ export async function compareGradients(
   );
   const targets = shiftedLabels(await golden.ints('in.labels'));
   const { value, grads } = tf.variableGrads(
-    () => tf.tidy(() => crossEntropy(logits(), targets)),
+    () =>
+      tf.tidy(() => {
+        const loss = crossEntropy(logits(), targets);
+        return more ? tf.add<tf.Scalar>(loss, more()) : loss;
+      }),
     parameters.map(([, parameter]) => parameter.value),
   );
   await comparison.giveAll({ 'out.loss': value });
   for (const [path, parameter] of parameters) holder.parameter(path).assign(grads[parameter.value.name]);
   tf.dispose(grads);
-  await giveHeld({ holder, names, nameOf }, comparison);
+  await giveHeld({ holder, names, nameOf, ofLargest }, comparison);
 }
 
 /** Compares the gradients that a second model holds in place of its weights, and frees it. */
 export async function giveHeld(
-  { holder, names, nameOf }: Pick<GradientCheck, 'holder' | 'names' | 'nameOf'>,
+  { holder, names, nameOf, ofLargest }: Pick<GradientCheck, 'holder' | 'names' | 'nameOf' | 'ofLargest'>,
   comparison: Comparison,
 ): Promise<void> {
   comparison.own(holder);
   for (const [key, { shape, read }] of saveWeights(holder, names)) {
     if (!comparison.wants(nameOf(key))) continue;
-    await comparison.give(nameOf(key), { shape, data: (await read()) as Float32Array });
+    const gradient = { shape, data: (await read()) as Float32Array };
+    if (ofLargest) await comparison.giveOfLargest(nameOf(key), gradient);
+    else await comparison.give(nameOf(key), gradient);
   }
 }
 

@@ -5,10 +5,10 @@ import { chat } from './chat';
 import { clip, siglip } from './contrastive';
 import { decoder } from './decoder';
 import { imageFamilies } from './images';
-import { llava } from './llava';
 import { patchLinear } from './patch-linear';
 import { processor } from './processor';
 import { projectorFamilies } from './projector';
+import { systemFamilies } from './systems';
 import { tokenizer } from './tokenizer';
 import { trainClip, trainSiglip } from './training/contrastive';
 import { trainLlava } from './training/llava';
@@ -35,7 +35,7 @@ export const families: ParityFamilies = {
   'patch-linear': patchLinear,
   'decoder-*': decoder,
   ...imageFamilies,
-  llava,
+  ...systemFamilies,
   ...projectorFamilies,
   'processor-*': processor,
   'tokenizer-*': tokenizer,

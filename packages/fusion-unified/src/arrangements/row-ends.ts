@@ -1,0 +1,24 @@
+import { countsInText } from '../images';
+import type { ArrangedPiece, Arrangement } from './arrangement';
+import { gridRows } from './grid';
+
+export interface RowEndsOptions {
+  /** Text behind each row of patches: `[IMG_BREAK]` of Pixtral, `|NEWLINE|` of Fuyu. */
+  readonly row: string;
+  /** Text behind the last row of a picture instead: `[IMG_END]` of Pixtral. Default `row`. */
+  readonly last?: string;
+}
+
+/** Every row of a picture's grid, with a token of text behind it (Fuyu; Pixtral, Agrawal et al. 2024, arXiv:2410.07073). */
+export function rowEnds({ row, last = row }: RowEndsOptions): Arrangement {
+  return {
+    pieces: ({ views }) =>
+      views.filter(countsInText).flatMap((view) => {
+        const lines = gridRows('arrangement rowEnds', view);
+        return lines.flatMap((rows, i): ArrangedPiece[] => [
+          { kind: 'rows', rows },
+          { kind: 'text', text: i === lines.length - 1 ? last : row },
+        ]);
+      }),
+  };
+}

@@ -1,0 +1,18 @@
+import { resampler } from '@mmllm/projectors';
+import { decoderOf } from '../parts/decoders';
+import { inText } from '../parts/fusion';
+import { towerOf } from '../parts/towers';
+import { wired } from '../parts/wired';
+import type { System } from '../system';
+
+/** Aria (Li et al. 2024, arXiv:2410.05993): SigLIP on padded pictures, learned queries that read it, a decoder of experts. */
+export const aria: System = {
+  name: 'Aria',
+  modelType: 'aria',
+  wire: (json) => ({
+    encoder: towerOf(json, { usual: 'idefics3_vision' }),
+    projector: wired(resampler, json),
+    fusion: inText(),
+    decoder: decoderOf(json, { usual: 'aria_text' }),
+  }),
+};

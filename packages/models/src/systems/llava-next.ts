@@ -1,0 +1,37 @@
+import { anyRes } from '@mmllm/fusion-unified';
+import { z } from 'zod';
+import { readConfig } from '../parts/config';
+import { inText } from '../parts/fusion';
+import { towerOf } from '../parts/towers';
+import type { System } from '../system';
+import { llava } from './llava';
+
+const side = z.int().positive();
+const published = [
+  [336, 672],
+  [672, 336],
+  [672, 672],
+  [1008, 336],
+  [336, 1008],
+] as [number, number][];
+const schema = z.looseObject({
+  image_grid_pinpoints: z
+    .array(z.tuple([side, side]))
+    .nonempty()
+    .default(() => published),
+});
+
+/** LLaVA-NeXT (Liu et al. 2024): LLaVA with the tiles of a larger view, whose rows end in a learned newline. */
+export const llavaNext: System = {
+  name: 'LLaVA-NeXT',
+  modelType: 'llava_next',
+  wire(json) {
+    const sizes = readConfig(schema, json).image_grid_pinpoints;
+    const resolutions = sizes.map(([height, width]) => ({ height, width }));
+    return {
+      ...llava.wire(json),
+      encoder: towerOf(json, { usual: 'clip_vision_model', tiling: { resolutions } }),
+      fusion: inText({ arrangement: anyRes }, 'image_newline'),
+    };
+  },
+};

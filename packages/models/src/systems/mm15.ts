@@ -1,0 +1,22 @@
+import { prefixMap } from '@mmllm/checkpoints';
+import { mm15 as decoder } from '@mmllm/decoders/mm15';
+import { cAbstractor } from '@mmllm/projectors';
+import { inText } from '../parts/fusion';
+import { towerOf } from '../parts/towers';
+import { wired } from '../parts/wired';
+import type { System } from '../system';
+
+/** MM1.5 (Zhang et al. 2024, arXiv:2409.20566), dense or with experts: CLIP over tiles, the overview last, C-Abstractor. */
+export const mm15: System = {
+  name: 'MM1.5',
+  modelType: 'mm1_5',
+  wire(json) {
+    const { part, names } = wired(decoder, json);
+    return {
+      encoder: towerOf(json, { usual: 'clip_vision_model' }),
+      projector: wired(cAbstractor, json),
+      fusion: inText(),
+      decoder: { part, names: prefixMap(names, { theirs: 'language_model' }) },
+    };
+  },
+};

@@ -1,0 +1,35 @@
+import { tileTags } from '@mmllm/fusion-unified';
+import { pixelShuffleMlp, pixelShuffleOriginalNames } from '@mmllm/projectors';
+import { z } from 'zod';
+import { readConfig } from '../parts/config';
+import { decoderOf } from '../parts/decoders';
+import { inText } from '../parts/fusion';
+import { towerOf } from '../parts/towers';
+import type { System } from '../system';
+
+/** The layers have no biases, and the width between them is that of the decoder's own MLP. */
+const schema = z.looseObject({
+  projector_hidden_size: z.int().positive().optional(),
+  projector_layer_norm_eps: z.number().positive().default(1e-6),
+  llm_config: z.looseObject({ intermediate_size: z.int().positive().default(29_568) }).prefault({}),
+});
+
+/** NVLM-D (Dai et al. 2024, arXiv:2409.11402): InternViT over tiles, each behind its tag, pixel shuffle, two layers, Qwen2. */
+export const nvlmD: System = {
+  name: 'NVLM-D',
+  modelType: 'NVLM_D',
+  wire(json) {
+    const config = readConfig(schema, json);
+    const projector = {
+      hiddenSize: config.projector_hidden_size ?? config.llm_config.intermediate_size,
+      layerNormEps: config.projector_layer_norm_eps,
+      bias: false,
+    };
+    return {
+      encoder: towerOf(json, { usual: 'intern_vit_6b', prefixes: ['vision_model'] }),
+      projector: { part: pixelShuffleMlp(projector), names: pixelShuffleOriginalNames(projector) },
+      fusion: inText({ arrangement: tileTags() }),
+      decoder: decoderOf(json, { key: 'llm_config', usual: 'qwen2' }),
+    };
+  },
+};

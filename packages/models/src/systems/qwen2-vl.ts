@@ -1,0 +1,22 @@
+import { patchMerger } from '@mmllm/projectors';
+import { qwen2Vl as tower } from '@mmllm/vision-encoders/qwen2-vl';
+import { decoderOf } from '../parts/decoders';
+import { inText } from '../parts/fusion';
+import { wired } from '../parts/wired';
+import type { System } from '../system';
+
+/** Qwen2-VL (Wang et al. 2024, arXiv:2409.12191): a tower for any size, blocks of patches merged, positions of three axes. */
+export const qwen2Vl: System = {
+  name: 'Qwen2-VL',
+  modelType: 'qwen2_vl',
+  wire(json) {
+    // Older files have the decoder's keys beside those of the whole.
+    const text = json.text_config ?? { ...json, model_type: 'qwen2_vl_text' };
+    return {
+      encoder: wired(tower, json),
+      projector: wired(patchMerger, json),
+      fusion: inText({ positions: 'grid' }),
+      decoder: decoderOf({ ...json, text_config: text }, { usual: 'qwen2_vl_text', prefix: '' }),
+    };
+  },
+};
