@@ -1,5 +1,6 @@
 export { anyRes } from './arrangements/any-res';
 export { type ArrangedPiece, type Arrangement, inOrder } from './arrangements/arrangement';
+export { type OverlappingCropsOptions, overlappingCrops } from './arrangements/overlapping-crops';
 export { type RowEndsOptions, rowEnds } from './arrangements/row-ends';
 export { type TileTagsOptions, tileTags } from './arrangements/tile-tags';
 export { countFeatureRows, featureRows, type PlacedImage, placeImages } from './images';

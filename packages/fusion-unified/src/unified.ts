@@ -73,7 +73,8 @@ class Unified extends Module implements Fusion {
     const slots = new Map(inputs.images.map((image) => [image, slotsOf(arrangement.pieces(image))]));
     const images = placeImages(component, inputs, (image) => slots.get(image)!.length);
     const order = { ...textOrder(inputs), positions: this.#positions(inputs, images) };
-    const text = embedText(inputs);
+    // What is added to, keeps its own embedding.
+    const text = join === 'add' ? inputs.embed(inputs.ids) : embedText(inputs);
     if (images.length === 0) return { embeddings: text, ...order };
     try {
       const { features } = inputs.encode();

@@ -3,7 +3,13 @@ export { type DecoderReader, decoders } from './parts/decoders';
 export { partOf } from './parts/part-of';
 export { type TowerReader, towers } from './parts/towers';
 export type { Wired } from './parts/wired';
-export { type ComposedSystem, composeSystem, type System, type Wiring } from './system';
+export {
+  type ComposedSystem,
+  type ComposeSystemOptions,
+  composeSystem,
+  type System,
+  type Wiring,
+} from './system';
 export { systemOf, systems } from './systems';
 export { aria } from './systems/aria';
 export { baichuanOmni } from './systems/baichuan-omni';
@@ -12,6 +18,7 @@ export { internVl } from './systems/internvl';
 export { llava } from './systems/llava';
 export { llavaNext } from './systems/llava-next';
 export { mm15 } from './systems/mm15';
+export { molmo } from './systems/molmo';
 export { nvlmD } from './systems/nvlm-d';
 export { paligemma } from './systems/paligemma';
 export { pixtral } from './systems/pixtral';

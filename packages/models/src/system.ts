@@ -4,6 +4,7 @@ import {
   type Decoder,
   type FusionFactory,
   type ImageEncoder,
+  type ImagePreprocessing,
   type MultimodalModel,
   type ProcessorFactory,
   type ProjectorFactory,
@@ -30,8 +31,18 @@ export interface System {
   readonly modelType: string;
   /** Whether a configuration of this `model_type` is the system's, where several share one. */
   accepts?(json: JsonObject): boolean;
-  /** @throws ConfigError for a part or a value outside the known set. */
-  wire(json: JsonObject): Wiring;
+  /**
+   * @param preprocessing what the files say is done to pictures, where that decides how they stand in the text. Default:
+   * the encoder's own.
+   * @throws ConfigError for a part or a value outside the known set.
+   */
+  wire(json: JsonObject, preprocessing?: ImagePreprocessing): Wiring;
+}
+
+export interface ComposeSystemOptions {
+  readonly processor?: ProcessorFactory;
+  /** Of `preprocessor_config.json`; see `System.wire`. */
+  readonly preprocessing?: ImagePreprocessing;
 }
 
 /** A model at the size of one `config.json`. */
@@ -49,9 +60,9 @@ export interface ComposedSystem {
 export async function composeSystem(
   system: System,
   json: JsonObject,
-  { processor }: { readonly processor?: ProcessorFactory } = {},
+  { processor, preprocessing }: ComposeSystemOptions = {},
 ): Promise<ComposedSystem> {
-  const { encoder, projector, fusion, decoder, ignore = [] } = system.wire(json);
+  const { encoder, projector, fusion, decoder, ignore = [] } = system.wire(json, preprocessing);
   const model = await composeModel(
     {
       encoder: encoder.part,

@@ -10,6 +10,7 @@ import { internVl } from './internvl';
 import { llava } from './llava';
 import { llavaNext } from './llava-next';
 import { mm15 } from './mm15';
+import { molmo } from './molmo';
 import { nvlmD } from './nvlm-d';
 import { paligemma } from './paligemma';
 import { pixtral } from './pixtral';
@@ -26,6 +27,7 @@ export const systems: readonly System[] = [
   internVl,
   nvlmD,
   mm15,
+  molmo,
   aria,
   baichuanOmni,
 ];

@@ -1,7 +1,10 @@
 import type { JsonObject } from '@mmllm/checkpoints';
 import type { ImageBatch, ModelInputs } from '@mmllm/core';
+import type { VisionTransformer } from '@mmllm/vision-encoders/clip';
+import * as tf from '@tensorflow/tfjs-core';
 import type { ParityCase } from '../case';
 import type { ParityFamilies } from '.';
+import { molmo } from './molmo';
 import {
   anyResPictures,
   ariaPictures,
@@ -10,7 +13,7 @@ import {
   pixtralPictures,
   qwenPictures,
 } from './pictures';
-import { wholeModel } from './whole';
+import { type Whole, wholeModel, withoutPadding } from './whole';
 
 /** Each view is a picture of its own: the text of the case has whatever stands between them. */
 const views = async (golden: ParityCase, _json: JsonObject): Promise<ImageBatch> =>
@@ -36,6 +39,24 @@ function prefixAlone({ ids, prefix = new Int32Array(), ...inputs }: ModelInputs)
   return { ...inputs, prefix, ids: { data, shape: [batch, kept] } };
 }
 
+/** What NVLM-D's case has of its tower, of what goes into the projector, and of the decoder's input. */
+async function nvlmParts({ golden, comparison, model, inputs, images, fused }: Whole): Promise<void> {
+  const tower = model.encoder as VisionTransformer;
+  const states = tower.hiddenStates(images);
+  await comparison.give('out.vision_last', tf.clone(states.at(-1)!));
+  for (const [depth, state] of states.entries()) await comparison.give(`out.vision.${depth}`, state);
+  const { features } = tower.encode(images);
+  const [views, tokens] = golden.shape('out.shuffled') as [number, number, number];
+  const side = Math.sqrt(tokens);
+  const shuffled = tf.tidy(() => {
+    const grid = tf.reshape(features, [views, side, 2, side, 2, features.shape[1]]);
+    return tf.reshape(tf.transpose(grid, [0, 1, 3, 2, 4, 5]), [views, tokens, -1]);
+  });
+  features.dispose();
+  await comparison.give('out.shuffled', shuffled);
+  await comparison.give('out.embeddings', withoutPadding(tf.clone(fused.embeddings), inputs));
+}
+
 /** The cases of whole models. */
 export const systemFamilies: ParityFamilies = {
   llava: wholeModel({ pictures: views }),
@@ -45,6 +66,8 @@ export const systemFamilies: ParityFamilies = {
   'qwen2-vl': wholeModel({ pictures: qwenPictures }),
   pixtral: wholeModel({ pictures: pixtralPictures }),
   internvl: wholeModel({ pictures: views }),
+  'nvlm-d': wholeModel({ pictures: views, also: nvlmParts }),
+  molmo,
   aria: wholeModel({ pictures: ariaPictures }),
   'mm1.5': wholeModel({ pictures: views, features: 'all', ofLargest: true }),
   'baichuan-omni': wholeModel({ pictures: views, features: 'all' }),

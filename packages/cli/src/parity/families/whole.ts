@@ -3,11 +3,12 @@ import type {
   AttentionRule,
   DecoderInputs,
   ImageBatch,
+  ImagePreprocessing,
   ModelInputs,
-  ProcessorFactory,
+  MultimodalModel,
   TokenIds,
 } from '@mmllm/core';
-import { composeSystem, systemOf } from '@mmllm/models';
+import { type ComposeSystemOptions, composeSystem, systemOf } from '@mmllm/models';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ParityCase } from '../case';
 import type { Comparison } from '../comparison';
@@ -17,16 +18,35 @@ import { compareGreedy } from './greedy';
 
 /** How the cases of a whole model are read. */
 export interface WholeModelCases {
-  /** The pictures of a case. The caller owns them. */
-  pictures(golden: ParityCase, json: JsonObject): Promise<ImageBatch>;
+  /** The pictures of a case, and how they were prepared where the model must know. The caller owns them. */
+  pictures(
+    golden: ParityCase,
+    json: JsonObject,
+  ): Promise<ImageBatch & { preprocessing?: ImagePreprocessing }>;
   /** `out.features`: those that stand in the text, or all that the projector gives. Default `text`. */
   readonly features?: 'text' | 'all';
   /** What the case has beside ids and pictures. */
   more?(golden: ParityCase): Promise<Partial<ModelInputs>>;
+  /** Compares what else the case has of a model. */
+  also?(whole: Whole): Promise<void>;
   /** Whether gradients are held against the largest value of their tensor: see `Comparison.giveOfLargest`. */
   readonly ofLargest?: boolean;
   /** The prompt of `out.greedy`, where it is not the whole. */
   prompt?(inputs: ModelInputs): ModelInputs;
+  /** Compares `out.greedy` in a way of its own. */
+  greedy?(whole: Whole): Promise<void>;
+  /** The token that stands for pictures, where the configuration does not say. */
+  imageToken?(golden: ParityCase): number;
+}
+
+/** A model of a case, and what it is given. */
+export interface Whole {
+  readonly golden: ParityCase;
+  readonly comparison: Comparison;
+  readonly model: MultimodalModel;
+  readonly inputs: ModelInputs;
+  readonly images: ImageBatch;
+  readonly fused: DecoderInputs;
 }
 
 /** A whole model, composed from single packages: features, logits, greedy tokens, loss and gradients. */
@@ -35,16 +55,20 @@ export const wholeModel =
     pictures,
     features = 'text',
     more,
+    also,
     ofLargest,
     prompt = (inputs) => inputs,
+    greedy,
+    imageToken,
   }: WholeModelCases): ParityFamily =>
   async (golden, comparison) => {
     const json = await golden.config();
-    const { model, names, imageTokenId } = await loadSystem(golden, comparison);
-    const { model: holder } = await composeSystem(systemOf(json), json);
-    const ids = await golden.ids('in.input_ids');
-    const images = await pictures(golden, json);
+    const { preprocessing, ...images } = await pictures(golden, json);
     comparison.own(images.kind === 'dense' ? images.pixels : images.patches);
+    const { model, names, ...composed } = await loadSystem(golden, comparison, { preprocessing });
+    const imageTokenId = imageToken?.(golden) ?? composed.imageTokenId;
+    const { model: holder } = await composeSystem(systemOf(json), json, { preprocessing });
+    const ids = withoutNegatives(await golden.ids('in.input_ids'));
     const tokens = model
       .imageTokens(images.images)
       .map((image) =>
@@ -66,14 +90,19 @@ export const wholeModel =
           : imageRows(fused.embeddings, ids, imageTokenId);
       await comparison.give('out.features', reshaped(given, golden.shape('out.features')));
     }
+    const whole: Whole = { golden, comparison, model, inputs, images, fused };
+    await also?.(whole);
     if (comparison.wants('out.positions')) {
       const { axes, shape, data } = fused.positions;
       await comparison.give('out.positions', { shape: [axes, ...shape], data });
     }
     await comparison.giveAll({ 'out.logits': withoutPadding(model.forward(inputs), inputs) });
-    const asked = prompt(inputs);
-    const start = asked === inputs ? fused : fuse(model, asked, comparison);
-    await compareGreedy(model.decoder, asked.ids, start, golden, comparison);
+    if (greedy) await greedy(whole);
+    else {
+      const asked = prompt(inputs);
+      const start = asked === inputs ? fused : fuse(model, asked, comparison);
+      await compareGreedy(model.decoder, asked.ids, start, golden, comparison);
+    }
     const logits = () =>
       tf.tidy(() => {
         const { injections, ...given } = model.fuse(inputs);
@@ -90,7 +119,7 @@ export const wholeModel =
   };
 
 /** What a mixture of experts adds to the loss. */
-function routingTerms(model: Model, inputs: ModelInputs): tf.Scalar {
+function routingTerms(model: MultimodalModel, inputs: ModelInputs): tf.Scalar {
   return tf.tidy(() => {
     const { auxiliaryLosses = [] } = model.decoder.forward(model.fuse(inputs), { auxiliaryLosses: true });
     const terms = auxiliaryLosses.map(({ loss, coefficient }) => tf.mul(loss, coefficient));
@@ -99,7 +128,12 @@ function routingTerms(model: Model, inputs: ModelInputs): tf.Scalar {
 }
 
 /** The losses of the routers, and what they say of each token, padding by the rule of the reference. */
-async function compareRouting(model: Model, fused: DecoderInputs, ids: TokenIds, comparison: Comparison) {
+async function compareRouting(
+  model: MultimodalModel,
+  fused: DecoderInputs,
+  ids: TokenIds,
+  comparison: Comparison,
+) {
   const { hidden, auxiliaryLosses = [] } = model.decoder.forward(fused, { auxiliaryLosses: true });
   hidden.dispose();
   for (const { name, loss } of auxiliaryLosses) await comparison.give(`out.${name}_loss`, loss);
@@ -112,16 +146,14 @@ async function compareRouting(model: Model, fused: DecoderInputs, ids: TokenIds,
 }
 
 /** The model of a case with its weights; the comparison frees it. */
-export async function loadSystem(golden: ParityCase, comparison: Comparison, processor?: ProcessorFactory) {
+export async function loadSystem(golden: ParityCase, comparison: Comparison, options?: ComposeSystemOptions) {
   const json = await golden.config();
-  const composed = await composeSystem(systemOf(json), json, { processor });
+  const composed = await composeSystem(systemOf(json), json, options);
   await loadWeights(comparison.own(composed.model), await golden.weights(), composed.names);
   return composed;
 }
 
-type Model = Awaited<ReturnType<typeof loadSystem>>['model'];
-
-function fuse(model: Model, inputs: ModelInputs, comparison: Comparison): DecoderInputs {
+function fuse(model: MultimodalModel, inputs: ModelInputs, comparison: Comparison): DecoderInputs {
   const fused = model.fuse(inputs);
   comparison.own(fused.embeddings);
   if (fused.dispose) comparison.own({ dispose: fused.dispose });
@@ -133,6 +165,12 @@ export function inMemory(key: string): string {
   if (key.startsWith('language_model.lm_head.')) return key.slice('language_model.'.length);
   return `model.${key.replace(/^language_model\.model\./, 'language_model.')}`;
 }
+
+/** Padding of −1 is not in the vocabulary. */
+export const withoutNegatives = ({ data, shape }: TokenIds): TokenIds => ({
+  data: data.map((id) => Math.max(0, id)),
+  shape,
+});
 
 /** First and end of the real tokens of each row; nothing where all are real. */
 function paddingOf({ data, shape: [batch, length] }: Awaited<ReturnType<ParityCase['ints']>>) {
@@ -169,14 +207,14 @@ function imageRows(embeddings: tf.Tensor3D, { data }: TokenIds, imageTokenId: nu
 }
 
 /** In another shape; the tensor is disposed. */
-function reshaped(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
+export function reshaped(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
   const result = tf.reshape(x, [...shape]);
   x.dispose();
   return result;
 }
 
-/** The golden logits are zero at padding. The tensor is disposed. */
-function withoutPadding(logits: tf.Tensor3D, { start, end }: ModelInputs): tf.Tensor3D {
+/** float32[B, T, D] with zeros at padding, as golden logits have. The tensor is disposed. */
+export function withoutPadding(logits: tf.Tensor3D, { start, end }: ModelInputs): tf.Tensor3D {
   if (!start || !end) return logits;
   const [batch, length] = logits.shape;
   const counts = Float32Array.from({ length: batch * length }, (_, i) => {

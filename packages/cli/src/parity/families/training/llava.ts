@@ -9,7 +9,9 @@ import { compareRun, countBatches, inOrder, stagesOf } from './training';
 
 /** LLaVA's stages, each under its freeze policy, on the ready batches of a case. */
 export const trainLlava: ParityFamily = async (golden, comparison) => {
-  const { model, names, imageTokenId } = await loadSystem(golden, comparison, readyBatches(golden));
+  const { model, names, imageTokenId } = await loadSystem(golden, comparison, {
+    processor: readyBatches(golden),
+  });
   const trainedModel = { model, names, inMemory };
   // A batch of the case is one sample here, and its number stands for each of its pictures.
   const samples = Array.from({ length: countBatches(golden) }, (_, batch) => ({
