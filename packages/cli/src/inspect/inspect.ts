@@ -73,7 +73,9 @@ function bytesOf(dtype: string): number {
 function componentsOf({ model, components }: Architecture): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const [path, { size }] of model.namedParameters()) {
-    const name = components.find(([, prefix]) => path.startsWith(prefix))?.[0] ?? 'other';
+    const begins = (beginning: string | RegExp) =>
+      typeof beginning === 'string' ? path.startsWith(beginning) : beginning.test(path);
+    const name = components.find(([, beginning]) => begins(beginning))?.[0] ?? 'other';
     counts[name] = (counts[name] ?? 0) + size;
   }
   return counts;

@@ -4,8 +4,8 @@ import { type ImageEncoder, largestImage, type Module, type PictureTokens, rowsO
 /** A published architecture at the size of one `config.json`, shape-only. */
 export interface Architecture {
   readonly model: Module;
-  /** Names of the components, and where their parameters start in the model; the first that matches counts. */
-  readonly components: readonly (readonly [component: string, prefix: string])[];
+  /** Names of the components, and how the paths of their parameters begin; the first that matches counts. */
+  readonly components: readonly (readonly [component: string, beginning: string | RegExp])[];
   /** Tokens of the picture that becomes the most. Absent where pictures are none of its business. */
   readonly picture?: PictureTokens;
 }

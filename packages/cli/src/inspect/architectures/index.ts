@@ -1,7 +1,7 @@
-import { composeClip, composeSiglip, decoders, type TwoTowerSystem, towers } from '@mmllm/models';
+import { composeClip, composeSiglip, decoders, systems, type TwoTowerSystem, towers } from '@mmllm/models';
 import { type ArchitectureReader, decoderComponents, largestPicture, towerAlone } from './architecture';
-import { llava } from './llava';
 import { mllama } from './mllama';
+import { system } from './system';
 
 const twoTowers =
   (compose: (json: Parameters<ArchitectureReader>[0]) => TwoTowerSystem): ArchitectureReader =>
@@ -27,6 +27,6 @@ export const architectures: Readonly<Record<string, ArchitectureReader>> = {
   ),
   clip: twoTowers(composeClip),
   siglip: twoTowers(composeSiglip),
-  llava,
+  ...Object.fromEntries(systems.map(({ modelType }) => [modelType, system])),
   mllama,
 };

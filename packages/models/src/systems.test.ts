@@ -1,0 +1,118 @@
+import { readdirSync } from 'node:fs';
+import { startBackend } from '@mmllm/backends';
+import { loadWeights, saveWeights } from '@mmllm/checkpoints';
+import { ConfigError, composeModel, type ModelInputs } from '@mmllm/core';
+import { llama } from '@mmllm/decoders/llama';
+import { mistral } from '@mmllm/decoders/mistral';
+import { rowEnds, unified } from '@mmllm/fusion-unified';
+import { mlp } from '@mmllm/projectors';
+import { clip } from '@mmllm/vision-encoders/clip';
+import { pixtral as pixtralTower } from '@mmllm/vision-encoders/pixtral';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openParityCase, type ParityCase } from '../../cli/src/parity';
+import { densePictures, pixtralPictures } from '../../cli/src/parity/families/pictures';
+import { fixtureFiles } from '../../cli/src/testing/case-files';
+import { composeSystem, systemOf, systems } from './index';
+
+beforeAll(() => startBackend({ backend: 'wasm' }));
+afterEach(() => tf.disposeVariables());
+
+const root = new URL('../../../fixtures/cases/', import.meta.url);
+const KINDS = [
+  ...['llava', 'llava-next', 'paligemma', 'fuyu', 'qwen2-vl', 'pixtral', 'internvl', 'nvlm-d', 'molmo'],
+  ...['aria', 'mm1.5', 'baichuan-omni'],
+];
+const cases = KINDS.flatMap((kind) =>
+  readdirSync(new URL(`${kind}/`, root)).map((variant) => `${kind}/${variant}`),
+);
+
+const open = (name: string): Promise<ParityCase> => openParityCase(fixtureFiles(name));
+
+describe('a system', () => {
+  it('has a case each', () => {
+    expect(new Set(KINDS).size).toBe(systems.length);
+  });
+
+  it.each(cases)('has all weights of %s, and writes them under the names it read', async (name) => {
+    const golden = await open(name);
+    const json = await golden.config();
+    const { model, names } = await composeSystem(systemOf(json), json);
+    const weights = await golden.weights();
+    expect(model.countParameters()).toBeGreaterThan(0);
+    await loadWeights(model, weights, names);
+    const saved = new Map(saveWeights(model, names));
+    for (const [key, tensor] of saved) {
+      expect(tensor.shape, key).toEqual(weights.shape(key));
+      expect(await tensor.read(), key).toEqual(await weights.read(key));
+    }
+    // What a system leaves out is what its class keeps and does not use.
+    const left = [...weights.keys()].filter((key) => !saved.has(key));
+    for (const key of left) expect(key).toMatch(/post_layernorm|layernorm_post|inv_freq|vision_tower\.head/);
+    model.dispose();
+    await golden.close();
+  });
+
+  it('is refused by its name where nobody knows it', () => {
+    expect(() => systemOf({ model_type: 'gpt5' })).toThrow(ConfigError);
+    expect(() => systemOf({ model_type: 'gpt5' })).toThrow("got 'gpt5'");
+    expect(() => systemOf({})).toThrow(ConfigError);
+  });
+
+  it('is refused for a tower or a decoder that nobody knows', async () => {
+    const golden = await open('llava/base');
+    const json = await golden.config();
+    for (const part of ['vision_config', 'text_config']) {
+      const changed = { ...json, [part]: { ...(json[part] as object), model_type: 'novel' } };
+      await expect(composeSystem(systemOf(json), changed)).rejects.toThrow(`config.json ${part}.model_type`);
+    }
+    await golden.close();
+  });
+});
+
+/** The logits of a model, and of one that is composed by hand with the same weights. */
+async function compare(name: string, byHand: () => Promise<Awaited<ReturnType<typeof composeModel>>>) {
+  const golden = await open(name);
+  const json = await golden.config();
+  const { model, names, imageTokenId } = await composeSystem(systemOf(json), json);
+  await loadWeights(model, await golden.weights(), names);
+  const other = await byHand();
+  for (const [path, parameter] of model.namedParameters())
+    other.parameter(path).assign(await parameter.read());
+  expect(other.countParameters()).toBe(model.countParameters());
+  const pictures =
+    name === 'pixtral/base'
+      ? await pixtralPictures(golden, json)
+      : densePictures(await golden.floats('in.pixel_values'));
+  const ids = await golden.ids('in.input_ids');
+  const perSample = pictures.images.length / ids.shape[0];
+  const imagesPerSample = new Array<number>(ids.shape[0]).fill(perSample);
+  const inputs: ModelInputs = { ids, imageTokenId, imagesPerSample, images: pictures };
+  const [ours, theirs] = [model.forward(inputs), other.forward(inputs)];
+  expect(await ours.data()).toEqual(await theirs.data());
+  await golden.close();
+}
+
+describe('composed by hand from single packages', () => {
+  it('LLaVA gives the same bits', () =>
+    compare('llava/base', async () => {
+      const json = await (await open('llava/base')).config();
+      return composeModel({
+        encoder: clip(clip.checkpoint.config(json)),
+        projector: mlp({ numLayers: 2 }),
+        fusion: unified(),
+        decoder: llama(llama.checkpoint.config(json.text_config as typeof json)),
+      });
+    }));
+
+  it('Pixtral gives the same bits', () =>
+    compare('pixtral/base', async () => {
+      const json = await (await open('pixtral/base')).config();
+      return composeModel({
+        encoder: pixtralTower(pixtralTower.checkpoint.config(json)),
+        projector: mlp({ numLayers: 2 }),
+        fusion: unified({ arrangement: rowEnds({ row: '[IMG_BREAK]', last: '[IMG_END]' }) }),
+        decoder: mistral(mistral.checkpoint.config(json.text_config as typeof json)),
+      });
+    }));
+});
