@@ -9,8 +9,14 @@ export const MAX_SIZE = 2 ** 26;
 /** Most layers of a tower or decoder, each of which is built as a module. The deepest published have about 130. */
 export const MAX_LAYERS = 512;
 
+/** Most views of one picture, each of which is an object even where nothing is computed. The published have up to 40. */
+export const MAX_TILES = 1024;
+
 /** A width, length or number of heads. */
 export const sizeSchema = z.int().positive().max(MAX_SIZE);
+
+/** A number of tiles or crops. */
+export const tilesSchema = z.int().positive().max(MAX_TILES);
 
 /** A number of layers. */
 export const layersSchema = z.int().positive().max(MAX_LAYERS);

@@ -1,6 +1,6 @@
 export { type ComposeOptions, composeModel, type TextParts, type VisionLanguageParts } from './compose';
 export { parseConfig } from './config';
-export { layersSchema, MAX_LAYERS, MAX_SIZE, sizeSchema } from './config-limits';
+export { layersSchema, MAX_LAYERS, MAX_SIZE, MAX_TILES, sizeSchema, tilesSchema } from './config-limits';
 export * from './contracts';
 export { formatTable, type PictureTokens, tokensOfPicture } from './describe';
 export * from './errors';

@@ -65,7 +65,8 @@ class Unified extends Module implements Fusion {
   }
 
   placeholders(image: ImageTokens): SequencePiece[] {
-    return placeholdersOf(this.#options.arrangement.pieces(image));
+    const { arrangement } = this.#options;
+    return arrangement.placeholders?.(image) ?? placeholdersOf(arrangement.pieces(image));
   }
 
   fuse(inputs: FusionInputs): DecoderInputs {

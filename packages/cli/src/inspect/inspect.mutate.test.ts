@@ -15,6 +15,17 @@ const NAMES = [
   'decoder-llama3/base',
   'mllama/base',
   'intern-vit/6b-layout',
+  'llava-next/base',
+  'paligemma/base',
+  'fuyu/base',
+  'qwen2-vl/base',
+  'pixtral/base',
+  'internvl/base',
+  'nvlm-d/base',
+  'molmo/base',
+  'mm1.5/moe',
+  'aria/base',
+  'baichuan-omni/base',
 ] as const;
 
 const textOf = (name: string): string =>
@@ -54,7 +65,7 @@ it('damaged configurations are refused with a typed error or built shape-only', 
 }, async () => {
   const texts = NAMES.map(textOf);
   const sizes = await Promise.all(texts.map(build));
-  const outcomes = await tryMutations(900, {
+  const outcomes = await tryMutations(1900, {
     originals: Object.fromEntries(NAMES.map((name, i) => [name, () => build(texts[i])])),
     originalOf: (seed) => NAMES[seed % NAMES.length],
     attempt: async (seed) => {

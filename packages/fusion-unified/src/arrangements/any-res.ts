@@ -1,5 +1,5 @@
 import { type ImageTokens, ShapeError, type ViewTokens } from '@mmllm/core';
-import { countsInText, featureRows } from '../images';
+import { countFeatureRows, countsInText, featureRows } from '../images';
 import type { ArrangedPiece, Arrangement } from './arrangement';
 import { gridOf, gridRows } from './grid';
 
@@ -14,25 +14,49 @@ const component = 'arrangement anyRes';
 export const anyRes: Arrangement = {
   newline: true,
   pieces(image) {
-    const views = image.views.filter(countsInText);
-    const tiles = views.filter(({ role }) => role === 'tile');
-    const others = views.filter(({ role }) => role !== 'tile');
+    const { tiles, others } = viewsOf(image);
     const whole: ArrangedPiece = { kind: 'rows', rows: featureRows(others) };
     if (tiles.length === 0) return [whole, { kind: 'newline' }];
-    return [whole, ...withoutPadding(stitched(image, tiles), image).flatMap(withNewline)];
+    const { top, left, height, width } = shownPart(image, tiles);
+    const lines = stitched(image, tiles).slice(top, top + height);
+    return [
+      whole,
+      ...lines.flatMap((line): ArrangedPiece[] => [
+        { kind: 'rows', rows: line.slice(left, left + width) },
+        { kind: 'newline' },
+      ]),
+    ];
+  },
+  placeholders(image) {
+    const { tiles, others } = viewsOf(image);
+    const { height, width } = tiles.length === 0 ? { height: 1, width: 0 } : shownPart(image, tiles);
+    return [{ kind: 'features', count: countFeatureRows(others) + height * (width + 1) }];
   },
 };
 
-const withNewline = (rows: readonly number[]): ArrangedPiece[] => [
-  { kind: 'rows', rows },
-  { kind: 'newline' },
-];
+function viewsOf({ views }: ImageTokens) {
+  const counted = views.filter(countsInText);
+  return {
+    tiles: counted.filter(({ role }) => role === 'tile'),
+    others: counted.filter(({ role }) => role !== 'tile'),
+  };
+}
 
 /** The rows of the grid of all tiles, top to bottom. */
 function stitched({ tiles: grid }: ImageTokens, tiles: readonly ViewTokens[]): number[][] {
   const { rows = 0, columns = 0 } = grid ?? {};
+  return Array.from({ length: rows }, (_, row) => {
+    const line = tiles.slice(row * columns, (row + 1) * columns).map((tile) => gridRows(component, tile));
+    return line[0]!.map((_, i) => line.flatMap((tile) => tile[i]!));
+  }).flat();
+}
+
+/** The part of that grid which shows the picture: as much is left out at both ends of one side. */
+function shownPart({ tiles: grid, original }: ImageTokens, tiles: readonly ViewTokens[]) {
+  const { rows = 0, columns = 0 } = grid ?? {};
   const sizes = tiles.map((tile) => gridOf(component, tile));
-  const alike = sizes.every((size) => size.rows === sizes[0]!.rows && size.columns === sizes[0]!.columns);
+  const [first] = sizes;
+  const alike = sizes.every((size) => size.rows === first!.rows && size.columns === first!.columns);
   if (tiles.length !== rows * columns || !alike) {
     throw new ShapeError({
       component,
@@ -40,24 +64,16 @@ function stitched({ tiles: grid }: ImageTokens, tiles: readonly ViewTokens[]): n
       actual: `${tiles.length} in one of ${rows}×${columns}`,
     });
   }
-  return Array.from({ length: rows }, (_, row) => {
-    const line = tiles.slice(row * columns, (row + 1) * columns).map((tile) => gridRows(component, tile));
-    return line[0]!.map((_, i) => line.flatMap((tile) => tile[i]!));
-  }).flat();
-}
-
-/** Cuts off equally much at both ends of the side along which the picture was filled up. */
-function withoutPadding(lines: readonly number[][], { original }: ImageTokens): number[][] {
   if (!original) {
     throw new ShapeError({ component, expected: 'pictures with their original size', actual: 'none' });
   }
-  const [height, width] = [lines.length, lines[0]?.length ?? 0];
+  const [height, width] = [rows * first!.rows, columns * first!.columns];
   // Rounded to seven places first, so that 13.999999999 is 14.
   const whole = (value: number) => Math.trunc(Number(value.toFixed(7)));
   if (original.width / original.height > width / height) {
-    const cut = Math.floor((height - whole(original.height * (width / original.width))) / 2);
-    return lines.slice(cut, height - cut);
+    const top = Math.floor((height - whole(original.height * (width / original.width))) / 2);
+    return { top, left: 0, height: height - 2 * top, width };
   }
-  const cut = Math.floor((width - whole(original.width * (height / original.height))) / 2);
-  return lines.map((line) => line.slice(cut, width - cut));
+  const left = Math.floor((width - whole(original.width * (height / original.height))) / 2);
+  return { top: 0, left, height, width: width - 2 * left };
 }

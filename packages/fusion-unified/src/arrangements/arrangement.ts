@@ -1,5 +1,5 @@
 import type { ImageTokens, SequencePiece } from '@mmllm/core';
-import { featureRows } from '../images';
+import { countFeatureRows, featureRows } from '../images';
 
 /** A piece of what stands for a picture in the text. */
 export type ArrangedPiece =
@@ -16,11 +16,14 @@ export interface Arrangement {
   readonly newline?: boolean;
   /** @throws ShapeError for a picture whose views it cannot arrange. */
   pieces(image: ImageTokens): ArrangedPiece[];
+  /** What the text must hold for the pieces, without naming every row. Default: counted from the pieces. */
+  placeholders?(image: ImageTokens): SequencePiece[];
 }
 
 /** All rows of all views that count, one after the other. */
 export const inOrder: Arrangement = {
   pieces: ({ views }) => [{ kind: 'rows', rows: featureRows(views) }],
+  placeholders: ({ views }) => [{ kind: 'features', count: countFeatureRows(views) }],
 };
 
 /** Stands for the newline among feature rows. */

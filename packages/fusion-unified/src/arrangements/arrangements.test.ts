@@ -172,4 +172,28 @@ describe('placeholders', () => {
       { kind: 'text', text: '/' },
     ]);
   });
+
+  it.each([
+    ['inOrder', inOrder],
+    ['rowEnds', rowEnds({ row: '/', last: '!' })],
+    ['tileTags', tileTags()],
+  ])('of %s are counted as its pieces are', (_, arrangement) => {
+    const image = picture([
+      { rows: 2, columns: 3, frames: 2 },
+      { rows: 1, columns: 1, valid: false },
+      { rows: 1, columns: 2 },
+    ]);
+    expect(arrangement.placeholders!(image)).toEqual(placeholdersOf(arrangement.pieces(image)));
+  });
+
+  it.each([[{ height: 100, width: 200 }], [{ height: 300, width: 200 }], [{ height: 1, width: 200 }]])(
+    'of anyRes too, for a picture of %o',
+    (original) => {
+      const tile = { role: 'tile', rows: 3, columns: 3 } as const;
+      const whole = { ...tile, role: 'thumbnail' } as const;
+      const image = picture([whole, tile, tile, tile, tile], { tiles: { rows: 2, columns: 2 }, original });
+      expect(anyRes.placeholders!(image)).toEqual(placeholdersOf(anyRes.pieces(image)));
+      expect(anyRes.placeholders!(picture([whole]))).toEqual([{ kind: 'features', count: 10 }]);
+    },
+  );
 });

@@ -1,3 +1,4 @@
+import type { ImageTokens, SequencePiece, ViewTokens } from '@mmllm/core';
 import { countsInText, featureRows } from '../images';
 import type { ArrangedPiece, Arrangement } from './arrangement';
 
@@ -13,18 +14,26 @@ export function tileTags({
   tile = (number) => `<tile_${number}>`,
   thumbnail = '<tile_global_thumbnail>',
 }: TileTagsOptions = {}): Arrangement {
+  /** Each view behind its tag. */
+  const tagged = ({ views }: ImageTokens): [tag: string, view: ViewTokens][] => {
+    const counted = views.filter(countsInText);
+    let number = 0;
+    return counted.map((view) => {
+      const isTile = view.role === 'tile' && counted.length > 1;
+      if (isTile) number++;
+      return [isTile ? tile(number) : thumbnail, view];
+    });
+  };
   return {
-    pieces({ views }) {
-      const counted = views.filter(countsInText);
-      const isTile = (role: string) => role === 'tile' && counted.length > 1;
-      let number = 0;
-      return counted.flatMap((view): ArrangedPiece[] => {
-        if (isTile(view.role)) number++;
-        return [
-          { kind: 'text', text: isTile(view.role) ? tile(number) : thumbnail },
-          { kind: 'rows', rows: featureRows([view]) },
-        ];
-      });
-    },
+    pieces: (image) =>
+      tagged(image).flatMap(([text, view]): ArrangedPiece[] => [
+        { kind: 'text', text },
+        { kind: 'rows', rows: featureRows([view]) },
+      ]),
+    placeholders: (image) =>
+      tagged(image).flatMap(([text, { count }]): SequencePiece[] => [
+        { kind: 'text', text },
+        { kind: 'features', count },
+      ]),
   };
 }

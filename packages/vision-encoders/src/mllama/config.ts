@@ -1,4 +1,4 @@
-import { ConfigError, layersSchema, MAX_LAYERS } from '@mmllm/core';
+import { ConfigError, layersSchema, MAX_LAYERS, tilesSchema } from '@mmllm/core';
 import { z } from 'zod';
 import { hiddenAct, parseHuggingFace } from '../shared/checkpoint';
 import {
@@ -60,7 +60,7 @@ export const schema = z.strictObject({
   intermediateSize: positiveInteger.optional(),
   activation: activation.default('gelu'),
   layerNormEps: positiveNumber.default(1e-5),
-  maxTiles: positiveInteger.default(4),
+  maxTiles: tilesSchema.default(4),
   aspectRatios: z
     .array(z.tuple([positiveInteger, positiveInteger]).readonly())
     .min(1)

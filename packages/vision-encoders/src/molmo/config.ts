@@ -1,8 +1,7 @@
-import { ConfigError, parseConfig } from '@mmllm/core';
+import { ConfigError, parseConfig, tilesSchema } from '@mmllm/core';
 import { z } from 'zod';
 import { hiddenAct, parseHuggingFace } from '../shared/checkpoint';
 import {
-  positiveInteger,
   positiveNumber,
   type ResolvedVisionConfig,
   resolveVision,
@@ -45,7 +44,7 @@ export const schema = z.strictObject({
   ...keys,
   features: features.unwrap().omit({ norm: true }).prefault({}),
   paddingEmbedding: z.boolean().default(true),
-  maxCrops: positiveInteger.default(12),
+  maxCrops: tilesSchema.default(12),
   overlap: z.tuple([margin, margin]).readonly().optional(),
   initializerRange: positiveNumber.default(0.02),
 });

@@ -1,4 +1,11 @@
-import { ConfigError, layersSchema, sizeSchema, type TiledPreprocessing } from '@mmllm/core';
+import {
+  ConfigError,
+  layersSchema,
+  MAX_TILES,
+  sizeSchema,
+  type TiledPreprocessing,
+  tilesSchema,
+} from '@mmllm/core';
 import { ACTIVATIONS, type Activation } from '@mmllm/nn';
 import { z } from 'zod';
 import type { PictureSize } from './layout';
@@ -82,8 +89,8 @@ const channels = (value: z.ZodNumber) => z.tuple([value, value, value]).readonly
 export const normalisation = z.strictObject({ mean: channels(z.number()), std: channels(positiveNumber) });
 
 const gridTiling = z.strictObject({
-  maxTiles: positiveInteger,
-  minTiles: positiveInteger.default(1),
+  maxTiles: tilesSchema,
+  minTiles: tilesSchema.default(1),
   thumbnail: z.enum(['first', 'last', 'none']).default('last'),
   fit: z.enum(['stretch', 'pad']).optional(),
 });
@@ -160,6 +167,13 @@ export function resolveVision<C extends ParsedVisionConfig>(
     throw refuse('patchSize', 'a patch within the picture', patchSize);
   }
   if (tiling && size.height !== size.width) throw refuse('inputSize', 'square tiles', inputSize);
+  const cut = tiling && 'resolutions' in tiling ? tiling.resolutions : [];
+  const tilesOf = ({ height, width }: PictureSize) => (height / size.height) * (width / size.width);
+  const wrong = cut.find(
+    (one) => one.height % size.height !== 0 || one.width % size.width !== 0 || tilesOf(one) > MAX_TILES,
+  );
+  if (wrong)
+    throw refuse('tiling.resolutions', `at most ${MAX_TILES} whole tiles of ${size.height} pixels`, wrong);
   if (tiling && 'maxTiles' in tiling && tiling.minTiles > tiling.maxTiles) {
     throw refuse('tiling.minTiles', `at most ${tiling.maxTiles}, which is maxTiles`, tiling.minTiles);
   }

@@ -99,6 +99,7 @@ describe('layout', () => {
     expect(features.shape).toEqual([16, 6]);
     const grid = { frames: 1, rows: 2, columns: 2 };
     expect(images[1]).toEqual({
+      original: tiled.original,
       tiles: { rows: 1, columns: 2 },
       views: [
         { role: 'tile', start: 4, count: 4, prefix: 0, grid, tile: { row: 0, column: 0 } },
