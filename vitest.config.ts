@@ -49,7 +49,6 @@ function browserProject(executablePath: string): TestProjectConfiguration {
       provide: { backends: ['webgl', 'webgpu', 'wasm'] },
       // After the Node tests, not beside them.
       sequence: { groupOrder: 1 },
-      maxWorkers: 2,
       browser: {
         enabled: true,
         headless: true,
