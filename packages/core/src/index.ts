@@ -1,6 +1,15 @@
 export { type ComposeOptions, composeModel, type TextParts, type VisionLanguageParts } from './compose';
 export { parseConfig } from './config';
-export { layersSchema, MAX_LAYERS, MAX_SIZE, MAX_TILES, sizeSchema, tilesSchema } from './config-limits';
+export {
+  layersSchema,
+  MAX_LAYERS,
+  MAX_SIDE,
+  MAX_SIZE,
+  MAX_TILES,
+  sideSchema,
+  sizeSchema,
+  tilesSchema,
+} from './config-limits';
 export * from './contracts';
 export { formatTable, type PictureTokens, tokensOfPicture } from './describe';
 export * from './errors';

@@ -1,6 +1,11 @@
 import { ConfigError, type Decoder, parseConfig, sizeSchema as size } from '@mmllm/core';
 import { gatedMlpSize } from '@mmllm/nn';
 import { z } from 'zod';
+import type { SightOptions } from './pictures';
+import type { TileTags } from './tags';
+
+const tokens = z.array(z.int().nonnegative()).nonempty().readonly();
+const tag = z.strictObject({ text: z.string(), ids: tokens });
 
 const schema = z
   .strictObject({
@@ -9,6 +14,12 @@ const schema = z
     numHeads: size.optional(),
     numKeyValueHeads: size.optional(),
     intermediateSize: size.optional(),
+    headNorm: z.boolean().default(true),
+    sees: z.enum(['all', 'latest']).default('all'),
+    blind: z.enum(['skip', 'attend']).default('skip'),
+    tags: z.strictObject({ tiles: z.array(tag).readonly(), thumbnail: tag }).optional(),
+    opening: tokens.optional(),
+    single: z.enum(['both', 'sequence']).default('both'),
     rmsNormEps: z.number().positive().default(1e-5),
     initializerRange: z.number().nonnegative().default(0.02),
   })
@@ -34,10 +45,38 @@ export type CrossAttentionOptions = CrossAttentionPlaces & {
   readonly numKeyValueHeads?: number;
   /** Of the gated MLP. Default: `gatedMlpSize(hiddenSize)`, 8/3 of it rounded up to a multiple of 256. */
   readonly intermediateSize?: number;
+  /** A norm over each head of queries and keys. Default true, as in Llama 3.2; Flamingo and NVLM have none. */
+  readonly headNorm?: boolean;
+  /**
+   * Which pictures a token sees, of those whose marker stands at or before it. Default `all`; Llama 3.2 and Flamingo have
+   * the `latest`, with those whose markers stand right in front of its own.
+   */
+  readonly sees?: SightOptions['sees'];
+  /** What becomes of tokens that see no picture. Default `skip`. */
+  readonly blind?: SightOptions['blind'];
+  /**
+   * Text that names each view. In `crossAttention` the tags stand right behind the marker, and each sees its own view
+   * alone (NVLM-X). In `hybrid` the thumbnail's tag stands before it in the text, and what the decoder makes of a tile's
+   * is part of what is seen of the tile (NVLM-H). Default: none.
+   */
+  readonly tags?: TileTags;
   /** Default 1e-5. */
   readonly rmsNormEps?: number;
   /** Standard deviation of the first weights. Default 0.02. */
   readonly initializerRange?: number;
+};
+
+export type HybridOptions = CrossAttentionOptions & {
+  /**
+   * Tokens that open a picture in the text: what is seen across layers is seen from there on. Default: none, and it is
+   * seen from the first image token on.
+   */
+  readonly opening?: readonly number[];
+  /**
+   * Where a picture of a single view is seen: in `both` ways, so that pictures which are never cut reach the layers too,
+   * or in the `sequence` alone (NVLM-H). Default `both`.
+   */
+  readonly single?: 'both' | 'sequence';
 };
 
 /** Sizes of one cross-attention layer. */
@@ -46,6 +85,7 @@ export interface LayerConfig {
   readonly numHeads: number;
   readonly numKeyValueHeads?: number;
   readonly intermediateSize: number;
+  readonly headNorm: boolean;
   readonly rmsNormEps: number;
   readonly initializerRange: number;
 }
@@ -54,18 +94,28 @@ export interface ResolvedConfig {
   readonly layer: LayerConfig;
   /** Indices of the decoder's layers, ascending. */
   readonly places: readonly number[];
+  readonly sight: SightOptions;
+  readonly tags?: TileTags;
+  readonly opening?: readonly number[];
+  readonly single: 'both' | 'sequence';
 }
 
 /** @throws ConfigError for values outside their range, or layers that the decoder lacks. */
 export function resolveConfig(
   component: string,
-  options: CrossAttentionOptions,
+  options: HybridOptions,
   decoder: Pick<Decoder, 'hiddenSize' | 'numLayers'>,
 ): ResolvedConfig {
-  const { every, layers, ...rest } = parseConfig(component, schema, options);
+  const { every, layers, sees, blind, tags, opening, single, ...rest } = parseConfig(
+    component,
+    schema,
+    options,
+  );
   const { hiddenSize } = decoder;
   return {
     places: resolvePlaces(component, { every, layers }, decoder.numLayers),
+    ...{ tags, opening, single },
+    sight: { sees, blind },
     layer: {
       ...rest,
       hiddenSize,

@@ -11,6 +11,7 @@ const layer = new GatedCrossAttention({
   numHeads: HEADS,
   numKeyValueHeads: KV_HEADS,
   intermediateSize: MLP,
+  headNorm: true,
   rmsNormEps: EPS,
   initializerRange: 0.5,
 });

@@ -24,9 +24,10 @@ export function injectLayers(
   places: readonly number[],
   keys: PictureKeys,
   features: ImageFeatures,
+  more?: tf.Tensor2D,
 ): Pick<DecoderInputs, 'injections' | 'dispose'> {
   if (keys.length === 0) return {};
-  const source = keys.gather(component, features);
+  const source = keys.gather(component, features, more);
   tf.keep(source);
   const kept = new Map<GatedCrossAttention, KeyValues>();
   const keyValuesOf = (layer: GatedCrossAttention): KeyValues => {

@@ -21,7 +21,7 @@ afterEach(() => tf.disposeVariables());
 const root = new URL('../../../fixtures/cases/', import.meta.url);
 const KINDS = [
   ...['llava', 'llava-next', 'paligemma', 'fuyu', 'qwen2-vl', 'pixtral', 'internvl', 'nvlm-d', 'molmo'],
-  ...['aria', 'mm1.5', 'baichuan-omni'],
+  ...['aria', 'mm1.5', 'baichuan-omni', 'mllama', 'nvlm-x', 'nvlm-h'],
 ];
 const cases = KINDS.flatMap((kind) =>
   readdirSync(new URL(`${kind}/`, root)).map((variant) => `${kind}/${variant}`),

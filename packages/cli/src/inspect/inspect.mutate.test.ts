@@ -22,6 +22,7 @@ const NAMES = [
   'pixtral/base',
   'internvl/base',
   'nvlm-d/base',
+  'nvlm-h/base',
   'molmo/base',
   'mm1.5/moe',
   'aria/base',

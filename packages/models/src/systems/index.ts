@@ -9,9 +9,12 @@ import { fuyu } from './fuyu';
 import { internVl } from './internvl';
 import { llava } from './llava';
 import { llavaNext } from './llava-next';
+import { mllama } from './mllama';
 import { mm15 } from './mm15';
 import { molmo } from './molmo';
 import { nvlmD } from './nvlm-d';
+import { nvlmH } from './nvlm-h';
+import { nvlmX } from './nvlm-x';
 import { paligemma } from './paligemma';
 import { pixtral } from './pixtral';
 import { qwen2Vl } from './qwen2-vl';
@@ -30,6 +33,9 @@ export const systems: readonly System[] = [
   molmo,
   aria,
   baichuanOmni,
+  mllama,
+  nvlmX,
+  nvlmH,
 ];
 
 /** Names are shown where they are unknown, so nobody may fill the screen with one. */

@@ -1,4 +1,4 @@
-import { ConfigError, normal, parseConfig } from '@mmllm/core';
+import { ConfigError, normal, parseConfig, sideSchema } from '@mmllm/core';
 import { Attention, GatedMlp, RmsNorm, ropeFrequencies, TransformerBlock } from '@mmllm/nn';
 import { z } from 'zod';
 import type { TowerCheckpoint } from '../shared/checkpoint';
@@ -24,7 +24,7 @@ export interface PixtralConfig extends PackedConfig {
 const schema = z.strictObject({
   ...packedKeys({ activation: 'silu', patchSize: 16, mergeSize: 1 }),
   headSize: positiveInteger.optional(),
-  imageSize: positiveInteger.default(1024),
+  imageSize: sideSchema.default(1024),
 });
 
 /** Fixed in the published code. */

@@ -1,6 +1,5 @@
 import { composeClip, composeSiglip, decoders, systems, type TwoTowerSystem, towers } from '@mmllm/models';
 import { type ArchitectureReader, decoderComponents, largestPicture, towerAlone } from './architecture';
-import { mllama } from './mllama';
 import { system } from './system';
 
 const twoTowers =
@@ -28,5 +27,4 @@ export const architectures: Readonly<Record<string, ArchitectureReader>> = {
   clip: twoTowers(composeClip),
   siglip: twoTowers(composeSiglip),
   ...Object.fromEntries(systems.map(({ modelType }) => [modelType, system])),
-  mllama,
 };

@@ -21,6 +21,7 @@ export async function system(json: JsonObject): Promise<Architecture> {
       ...(own[found.modelType] ?? []),
       ['vision', 'encoder.'],
       ['projector', 'projector.'],
+      ['cross_attention', 'fusion.layers.'],
       ['fusion', 'fusion.'],
       ...decoderComponents('decoder.'),
     ],

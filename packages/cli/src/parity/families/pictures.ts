@@ -4,6 +4,7 @@ import { type DenseImages, disposeImages, type ImageBatch, type PreparedImage } 
 import { composeSystem, systemOf } from '@mmllm/models';
 import { prepareImages } from '@mmllm/processors';
 import { aria } from '@mmllm/vision-encoders/aria';
+import { mllama } from '@mmllm/vision-encoders/mllama';
 import { molmo, unpatchify } from '@mmllm/vision-encoders/molmo';
 import { fromPaddedPixels, pixtral } from '@mmllm/vision-encoders/pixtral';
 import { fromPixelValues, qwen2Vl } from '@mmllm/vision-encoders/qwen2-vl';
@@ -109,4 +110,20 @@ export async function anyResPictures(golden: ParityCase, json: JsonObject): Prom
   for (const [i, values] of kept.entries()) pixels.set(values, i * length);
   const dense = densePictures({ data: pixels, shape: [kept.length, ...view] });
   return { ...dense, images: prepared.images };
+}
+
+/** The tiles of a case of Llama 3.2 Vision, on the canvases that it names. The caller owns them. */
+export async function mllamaPictures(golden: ParityCase, json: JsonObject): Promise<ImageBatch> {
+  const { aspectRatios = [], imageSize: side, maxTiles = 4 } = mllama.checkpoint.config(json);
+  const ids = (await golden.ints('in.aspect_ratio_ids')).data;
+  const { data, shape } = await golden.floats('in.pixel_values');
+  const images = Array.from(ids, (id): PreparedImage => {
+    const [rows, columns] = aspectRatios[id - 1];
+    const views = Array.from({ length: maxTiles }, (_, i) => ({
+      ...{ role: 'tile' as const, height: side, width: side, valid: i < rows * columns },
+      tile: { row: Math.floor(i / columns), column: i % columns },
+    }));
+    return { views, tiles: { rows, columns }, original: { height: rows * side, width: columns * side } };
+  });
+  return { ...densePictures({ data, shape: [images.length * maxTiles, ...shape.slice(-3)] }), images };
 }

@@ -5,15 +5,17 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { ParityCase } from '../case';
 import type { ParityFamilies } from '.';
 import { molmo } from './molmo';
+import { nvlm } from './nvlm';
 import {
   anyResPictures,
   ariaPictures,
   densePictures,
   fuyuPictures,
+  mllamaPictures,
   pixtralPictures,
   qwenPictures,
 } from './pictures';
-import { type Whole, wholeModel, withoutPadding } from './whole';
+import { reshaped, type Whole, wholeModel, withoutPadding } from './whole';
 
 /** Each view is a picture of its own: the text of the case has whatever stands between them. */
 const views = async (golden: ParityCase, _json: JsonObject): Promise<ImageBatch> =>
@@ -57,6 +59,18 @@ async function nvlmParts({ golden, comparison, model, inputs, images, fused }: W
   await comparison.give('out.embeddings', withoutPadding(tf.clone(fused.embeddings), inputs));
 }
 
+/** What the case of Llama 3.2 Vision has of its tower, and of a text without pictures. */
+async function mllamaParts({ golden, comparison, model, inputs, images }: Whole): Promise<void> {
+  const vision = tf.tidy(() => reshaped(model.encoder!.encode(images).features, golden.shape('out.vision')));
+  await comparison.give('out.vision', vision);
+  const { data, shape } = inputs.ids;
+  // The image token lies behind the vocabulary.
+  const ids = { data: data.map((id) => Math.min(id, model.decoder.vocabSize - 1)), shape };
+  const { imageTokenId } = inputs;
+  const text = model.forward({ ids, imageTokenId, imagesPerSample: new Array<number>(shape[0]).fill(0) });
+  await comparison.give('out.text_only_logits', text);
+}
+
 /** The cases of whole models. */
 export const systemFamilies: ParityFamilies = {
   llava: wholeModel({ pictures: views }),
@@ -67,6 +81,9 @@ export const systemFamilies: ParityFamilies = {
   pixtral: wholeModel({ pictures: pixtralPictures }),
   internvl: wholeModel({ pictures: views }),
   'nvlm-d': wholeModel({ pictures: views, also: nvlmParts }),
+  'nvlm-x': nvlm,
+  'nvlm-h': nvlm,
+  mllama: wholeModel({ pictures: mllamaPictures, features: 'all', also: mllamaParts }),
   molmo,
   aria: wholeModel({ pictures: ariaPictures }),
   'mm1.5': wholeModel({ pictures: views, features: 'all', ofLargest: true }),

@@ -6,6 +6,7 @@ import type {
   ImagePreprocessing,
   ModelInputs,
   MultimodalModel,
+  SequencePiece,
   TokenIds,
 } from '@mmllm/core';
 import { type ComposeSystemOptions, composeSystem, systemOf } from '@mmllm/models';
@@ -18,6 +19,8 @@ import { compareGreedy } from './greedy';
 
 /** How the cases of a whole model are read. */
 export interface WholeModelCases {
+  /** What `config.json` leaves out. */
+  config?(json: JsonObject): JsonObject;
   /** The pictures of a case, and how they were prepared where the model must know. The caller owns them. */
   pictures(
     golden: ParityCase,
@@ -53,6 +56,7 @@ export interface Whole {
 export const wholeModel =
   ({
     pictures,
+    config = (json) => json,
     features = 'text',
     more,
     also,
@@ -62,19 +66,17 @@ export const wholeModel =
     imageToken,
   }: WholeModelCases): ParityFamily =>
   async (golden, comparison) => {
-    const json = await golden.config();
+    const json = config(await golden.config());
     const { preprocessing, ...images } = await pictures(golden, json);
     comparison.own(images.kind === 'dense' ? images.pixels : images.patches);
-    const { model, names, ...composed } = await loadSystem(golden, comparison, { preprocessing });
+    const { model, names, ...composed } = await loadSystem(golden, json, comparison, { preprocessing });
     const imageTokenId = imageToken?.(golden) ?? composed.imageTokenId;
     const { model: holder } = await composeSystem(systemOf(json), json, { preprocessing });
     const ids = withoutNegatives(await golden.ids('in.input_ids'));
     const tokens = model
       .imageTokens(images.images)
       .map((image) =>
-        model
-          .fusion!.placeholders(image)
-          .reduce((sum, piece) => sum + (piece.kind === 'features' ? piece.count : 0), 0),
+        model.fusion!.placeholders(image).reduce((sum, piece) => sum + imageTokensOf(piece), 0),
       );
     const padding = golden.has('in.attention_mask') ? paddingOf(await golden.ints('in.attention_mask')) : {};
     const inputs: ModelInputs = {
@@ -105,9 +107,9 @@ export const wholeModel =
     }
     const logits = () =>
       tf.tidy(() => {
-        const { injections, ...given } = model.fuse(inputs);
-        const rule = referenceRule(given.rule, ids);
-        const { hidden } = model.decoder.forward({ ...given, rule, injections });
+        const joined = model.fuse(inputs);
+        const { hidden } = model.decoder.forward({ ...joined, rule: referenceRule(joined.rule, ids) });
+        joined.dispose?.();
         return tf.reshape<tf.Rank.R2>(model.decoder.logits(hidden), [-1, model.decoder.vocabSize]);
       });
     const nameOf = (key: string) => (golden.has(`grad.${key}`) ? `grad.${key}` : `grad.${inMemory(key)}`);
@@ -117,6 +119,12 @@ export const wholeModel =
     const check = { model, holder, names, logits, nameOf, ofLargest, more: routing };
     await compareGradients(check, golden, comparison);
   };
+
+/** How many image tokens a piece of the text is. */
+function imageTokensOf(piece: SequencePiece): number {
+  if (piece.kind === 'features') return piece.count;
+  return piece.kind === 'marker' ? 1 : 0;
+}
 
 /** What a mixture of experts adds to the loss. */
 function routingTerms(model: MultimodalModel, inputs: ModelInputs): tf.Scalar {
@@ -146,8 +154,12 @@ async function compareRouting(
 }
 
 /** The model of a case with its weights; the comparison frees it. */
-export async function loadSystem(golden: ParityCase, comparison: Comparison, options?: ComposeSystemOptions) {
-  const json = await golden.config();
+export async function loadSystem(
+  golden: ParityCase,
+  json: JsonObject,
+  comparison: Comparison,
+  options?: ComposeSystemOptions,
+) {
   const composed = await composeSystem(systemOf(json), json, options);
   await loadWeights(comparison.own(composed.model), await golden.weights(), composed.names);
   return composed;

@@ -9,7 +9,7 @@ import { compareRun, countBatches, inOrder, stagesOf } from './training';
 
 /** LLaVA's stages, each under its freeze policy, on the ready batches of a case. */
 export const trainLlava: ParityFamily = async (golden, comparison) => {
-  const { model, names, imageTokenId } = await loadSystem(golden, comparison, {
+  const { model, names, imageTokenId } = await loadSystem(golden, await golden.config(), comparison, {
     processor: readyBatches(golden),
   });
   const trainedModel = { model, names, inMemory };
