@@ -14,6 +14,7 @@ export type KernelsOff = 'all' | readonly string[];
 export interface KernelOptions {
   readonly gpuPrecision?: GpuPrecision | undefined;
   readonly kernelsOff?: KernelsOff | undefined;
+  readonly probeKernels?: boolean | undefined;
 }
 
 /**
@@ -24,10 +25,10 @@ export interface KernelOptions {
  */
 export async function registerAllKernels(
   name: BackendName,
-  { gpuPrecision, kernelsOff = [] }: KernelOptions = {},
+  { kernelsOff = [], ...options }: KernelOptions = {},
 ): Promise<RegisteredKernel[]> {
   const fixes = registerKernels(name).map(({ kernelName, reason }) => ({ kernelName, reason }));
-  const fast = await registerFastKernels(name, gpuPrecision);
+  const fast = await registerFastKernels(name, options);
   const isOff = ({ kernelName }: RegisteredKernel) => kernelsOff === 'all' || kernelsOff.includes(kernelName);
   return [...fixes, ...fast.map((kernel) => (isOff(kernel) ? turnOff(kernel, name) : kernel))];
 }
@@ -45,9 +46,13 @@ export function checkKernelsOff(kernelsOff: KernelsOff = []): void {
   });
 }
 
-async function registerFastKernels(name: BackendName, precision?: GpuPrecision): Promise<RegisteredKernel[]> {
+async function registerFastKernels(
+  name: BackendName,
+  { gpuPrecision: precision, probeKernels: probe }: KernelOptions,
+): Promise<RegisteredKernel[]> {
   if (name === 'wasm') return registerWasmKernels(tf.backend() as BackendWasm);
-  if (name === 'webgpu') return await registerWebgpuKernels(tf.backend() as WebGPUBackend, { precision });
+  if (name === 'webgpu')
+    return await registerWebgpuKernels(tf.backend() as WebGPUBackend, { precision, probe });
   return [];
 }
 

@@ -49,6 +49,13 @@ export interface StartOptions {
    * whether one is at fault. Names that the backend has no kernel of are left aside. Default: none; each start says it anew.
    */
   kernelsOff?: KernelsOff;
+  /**
+   * Whether kernels of ours on webgpu are tried on small inputs at the start, so that those which a driver compiles wrongly
+   * are left to their references. It compiles each of them, which takes an emulated GPU seconds. `false` is for devices
+   * that are known to compute rightly; a shader that does not compile is found in any case, when it first runs. Default
+   * true.
+   */
+  probeKernels?: boolean;
 }
 
 const OPEN: Record<BackendName, OpenBackend> = {
@@ -151,6 +158,7 @@ async function pick({
   threads,
   gpuPrecision,
   kernelsOff,
+  probeKernels,
 }: StartOptions): Promise<BackendReport> {
   if (backend !== 'auto' && !BACKEND_NAMES.includes(backend)) {
     throw new BackendError({
@@ -166,7 +174,7 @@ async function pick({
   for (const name of candidates) {
     signal?.throwIfAborted();
     try {
-      const open = { allowSoftware: backend !== 'auto', wasmPaths, gpuPrecision, kernelsOff };
+      const open = { allowSoftware: backend !== 'auto', wasmPaths, gpuPrecision, kernelsOff, probeKernels };
       const reason =
         backend === 'auto' ? 'the fastest kind that works here' : 'asked for by name, and works here';
       const entry = await start(name, open, { reason, rejected });

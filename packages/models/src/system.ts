@@ -12,6 +12,7 @@ import {
 } from '@mmllm/core';
 import { z } from 'zod';
 import type { Wired } from './parts/wired';
+import type { PublishedStage } from './stages';
 
 /** The parts of a system at the size of one `config.json`, shape-only, and what they are called in its file. */
 export interface Wiring {
@@ -29,6 +30,8 @@ export interface System {
   readonly name: string;
   /** `model_type` of its `config.json`. */
   readonly modelType: string;
+  /** How it was trained, stage by stage. */
+  readonly stages?: readonly PublishedStage[];
   /** Whether a configuration of this `model_type` is the system's, where several share one. */
   accepts?(json: JsonObject): boolean;
   /**

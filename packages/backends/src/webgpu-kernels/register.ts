@@ -61,11 +61,13 @@ export interface WebgpuKernelOptions {
   readonly precision?: GpuPrecision | undefined;
   /** Whether sums over rows use subgroups, where the device has them. Default true. */
   readonly subgroups?: boolean | undefined;
+  /** Whether each is tried on its probes, unless that was done before. Default true. */
+  readonly probe?: boolean | undefined;
 }
 
 /**
  * Registers our kernels for tfjs's webgpu backend under the names of the op layer, in place of its references, each
- * after its shaders gave the right results for a small input. What fails is left to the reference. Doing it again
+ * after its shaders gave the right results for small inputs, if that is asked for. What fails is left to the reference. Doing it again
  * with the same options changes nothing.
  *
  * @returns the kernels that are in place, and those that were left out, with the reason.
@@ -77,7 +79,7 @@ export async function registerWebgpuKernels(
 ): Promise<{ kernelName: string; reason: string }[]> {
   const state = gpuState(backend);
   state.settings = settingsFor(backend.device, options);
-  await runProbes(state, kernels);
+  if (options.probe ?? true) await runProbes(state, kernels);
   leaveTogether(state, heldKernels);
   leaveTogether(state, packedKernels);
   return kernels.map((kernel) => register(state, kernel));

@@ -34,7 +34,8 @@ function doubling() {
       [{ inputs: { x: filled([2], 1) }, attrs: { shader: probed }, expected: [[2, 2]] }],
     );
   const double = (x: tf.Tensor, shader: string) => run({ x }, { shader })[0]!;
-  const register = (probed = 'good') => registerWebgpuKernels(backend(), {}, [kernelFor(probed)]);
+  const register = (probed = 'good', probe?: boolean) =>
+    registerWebgpuKernels(backend(), { probe }, [kernelFor(probed)]);
   return { name, double, register };
 }
 
@@ -68,6 +69,14 @@ describeOnWebgpu('a shader that does not compile', () => {
   it('is told from one that computes wrongly, which the start finds as well', async () => {
     const [report] = await doubling().register('wrong');
     expect(report!.reason).toBe('left to the reference: it computes 3');
+  });
+
+  it('is not looked for where nobody asks, until somebody does', async () => {
+    const { register } = doubling();
+    const [untried] = await register('wrong', false);
+    expect(untried!.reason).toMatch(/^for a test/);
+    const [tried] = await register('wrong');
+    expect(tried!.reason).toBe('left to the reference: it computes 3');
   });
 
   it('lets no value be read, once, and the reference takes over', async () => {
