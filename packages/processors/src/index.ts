@@ -16,6 +16,7 @@ export { type TextAndImagesOptions, textAndImages } from './processor';
 export type { ProcessorArrays } from './published/arrays';
 export type { Conversation, Video } from './published/conversation';
 export { fuyuCoordinates } from './published/families/fuyu-coordinates';
+export { type ModelProcessorFactory, modelProcessorFromHuggingFace } from './published/model-processor';
 export { type ProcessorFiles, processorFromHuggingFace } from './published/open';
 export type {
   HuggingFaceProcessor,

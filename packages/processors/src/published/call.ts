@@ -43,7 +43,8 @@ export async function processCall(
   const wanted = expanded.map(({ text }) => text);
   const batchOptions = batchOptionsOf(parts, family, options, addSpecialTokens);
   const batch =
-    family.tokenize?.(wanted, batchOptions, images) ?? parts.tokenizer.batch(wanted, batchOptions);
+    family.tokenize?.(wanted, batchOptions, images !== undefined) ??
+    parts.tokenizer.batch(wanted, batchOptions);
   checkTokens(parts, family, wanted, batch);
   const { encodings, ...tokens } = batch;
   Object.assign(arrays, tokens, family.tokens?.(batch, images, options));
@@ -75,12 +76,12 @@ async function prepareFor(
 /** Every image and video token gives way to what its picture or video takes. */
 function expand(
   { className }: ProcessorParts,
-  { imageToken, videoToken, placeholders }: Family,
+  { imageToken, videoToken, placeholders, around: [before, after] = ['', ''] }: Family,
   laidOut: readonly EditedText[],
   images: FamilyImages | undefined,
   videoTokens: readonly number[],
 ): EditedText[] {
-  const pictures = (images && placeholders?.(images)) ?? [];
+  const pictures = ((images && placeholders?.(images)) ?? []).map((text) => before + text + after);
   const films = videoTokens.map((tokens) => videoToken!.repeat(tokens));
   const [nextPicture, nextFilm] = [pictures.values(), films.values()];
   const replace = (token: string | undefined, text: string, next: Iterator<string>): Edit[] =>

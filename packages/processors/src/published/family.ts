@@ -41,12 +41,16 @@ export interface Family {
   /** What stands for a picture in a text; absent where texts and pictures have nothing to do with each other. */
   readonly imageToken?: string;
   readonly videoToken?: string;
+  /** Whether the tokens of a prompt see each other both ways. */
+  readonly prefixLm?: boolean;
   /** Defaults for the tokenizer that differ from its own. */
   readonly text?: BatchOptions;
   /** How many pictures the texts of a call name; default: as many as their image tokens. */
   imagesPerText?(texts: readonly string[], numImages: number): number[];
   /** What is written into each text before its pictures are expanded. */
   layout?(texts: readonly string[], call: LayoutCall): Edit[][];
+  /** Text before and after what each picture's token gives way to. */
+  readonly around?: readonly [before: string, after: string];
   /** What each picture's token gives way to, in the pictures' order. */
   placeholders?(images: FamilyImages): string[];
   /** What follows each text as a part of its own. */
@@ -54,7 +58,7 @@ export interface Family {
   /** The arrays of the pictures. */
   images(images: FamilyImages): ProcessorArrays;
   /** Tokenises expanded texts in its own way. */
-  tokenize?(texts: readonly string[], options: BatchOptions, images: FamilyImages | undefined): TokenBatch;
+  tokenize?(texts: readonly string[], options: BatchOptions, hasImages: boolean): TokenBatch;
   /** Arrays that depend on the tokens. */
   tokens?(batch: TokenBatch, images: FamilyImages | undefined, options: FamilyOptions): ProcessorArrays;
 }

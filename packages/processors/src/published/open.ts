@@ -17,7 +17,7 @@ import { paligemma } from './families/paligemma';
 import { pixtral } from './families/pixtral';
 import { qwen2Vl } from './families/qwen2-vl';
 import type { MakeFamily } from './family';
-import { type HuggingFaceProcessor, makeProcessor } from './processor';
+import { type HuggingFaceProcessor, makeProcessor, type ProcessorParts } from './processor';
 import { videoFromHuggingFace } from './video';
 
 /** By the name of the class, without `Processor`. */
@@ -53,7 +53,11 @@ export interface ProcessorFiles {
  * @throws ConfigError for a class that is not known, a file that is missing, or a value outside the known set.
  * @throws TokenizerError, TemplateError for a tokenizer or a template that cannot be used.
  */
-export async function processorFromHuggingFace(files: ProcessorFiles): Promise<HuggingFaceProcessor> {
+export const processorFromHuggingFace = async (files: ProcessorFiles): Promise<HuggingFaceProcessor> =>
+  makeProcessor(await openParts(files));
+
+/** What a published processor is made of. @throws as `processorFromHuggingFace`. */
+export async function openParts(files: ProcessorFiles): Promise<ProcessorParts> {
   const processor = (await files.json('processor_config.json')) ?? {};
   const preprocessor = (await files.json('preprocessor_config.json')) ?? {};
   const tokenizerConfig = (await files.json('tokenizer_config.json')) ?? {};
@@ -74,14 +78,14 @@ export async function processorFromHuggingFace(files: ProcessorFiles): Promise<H
       family: make({ processor, image, preprocessing: described, tokenizer }),
     };
   };
-  return makeProcessor({
+  return {
     className: `${name}Processor`,
     tokenizer,
     paddingSide: tokenizerConfig.padding_side == null ? undefined : tokenizer.paddingSide,
     template: await templateOf(files, processor, tokenizerConfig),
     familyOf,
     video: name === 'Qwen2VL' ? videoFromHuggingFace(video ?? image) : undefined,
-  });
+  };
 }
 
 /** Arguments that a processor passes to its image processor whatever the file of that says. */

@@ -28,11 +28,12 @@ export const fuyu: MakeFamily = ({ tokenizer, preprocessing }) => {
     placeholders: ({ host }) =>
       packed(host).images.map(({ views: [{ height, width }] }) => {
         const row = imageToken.repeat(width / side) + newline;
-        return row.repeat(height / side) + bos;
+        return row.repeat(height / side);
       }),
+    around: ['', bos],
     images: ({ host }) => ({ image_patches: packed(host).patches }),
-    tokenize: (texts, options, images) =>
-      images ? inTwoParts(tokenizer, texts) : tokenizer.batch(texts, options),
+    tokenize: (texts, options, hasImages) =>
+      hasImages ? inTwoParts(tokenizer, texts) : tokenizer.batch(texts, options),
   };
 };
 

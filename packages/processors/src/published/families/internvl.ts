@@ -23,8 +23,8 @@ export const internVl: MakeFamily = ({ processor, tokenizer }) => {
   return {
     imageToken,
     text: { paddingSide: 'left' },
-    placeholders: ({ host }) =>
-      host.images.map(({ views }) => start + imageToken.repeat(length * views.length) + end),
+    around: [start, end],
+    placeholders: ({ host }) => host.images.map(({ views }) => imageToken.repeat(length * views.length)),
     images: ({ host }) => ({ pixel_values: viewsOf(host) }),
   };
 };

@@ -18,7 +18,6 @@ export const janus: MakeFamily = ({ processor, tokenizer }) => {
   const config = parseConfig('processor_config.json', keys, processor as z.input<typeof keys>);
   const token = namedToken(tokenizer, 'JanusProcessor');
   const [imageToken, start, end] = [token('image_token'), token('boi_token'), token('eoi_token')];
-  const picture = start + imageToken.repeat(config.num_image_tokens) + end;
   return {
     imageToken,
     text: { paddingSide: 'left' },
@@ -27,7 +26,8 @@ export const janus: MakeFamily = ({ processor, tokenizer }) => {
         if (options.generate === 'image') return [insertion(text.length, start)];
         return config.use_default_system_prompt ? [insertion(0, systemPrompt)] : [];
       }),
-    placeholders: ({ host }) => host.images.map(() => picture),
+    around: [start, end],
+    placeholders: ({ host }) => host.images.map(() => imageToken.repeat(config.num_image_tokens)),
     images: ({ host }) => ({ pixel_values: viewsOf(host) }),
   };
 };

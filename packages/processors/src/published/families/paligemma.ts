@@ -29,6 +29,7 @@ export const paligemma: MakeFamily = ({ image, tokenizer }) => {
   const named = (texts: readonly string[]) => texts.some((text) => text.includes(imageToken));
   return {
     imageToken,
+    prefixLm: true,
     text: { addSpecialTokens: false, returnTokenTypeIds: true },
     imagesPerText: (texts, numImages) =>
       named(texts)
