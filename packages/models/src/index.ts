@@ -1,3 +1,6 @@
+export { type LoadModelOptions, loadModel } from './load/load-model';
+export type { ModelPlace } from './load/place';
+export { PublishedModel, type SaveModelOptions } from './load/published-model';
 export { composeClip, composeSiglip, type TwoTowerSystem } from './parts/contrastive';
 export { type DecoderReader, decoders } from './parts/decoders';
 export { partOf } from './parts/part-of';

@@ -4,7 +4,7 @@ export type { TrainingEvent, TrainingStep } from './events';
 export { FeatureCache, type PictureFeatures } from './features/feature-cache';
 export type { Objective, Packing, StageContext, TrainingBatch } from './objective';
 export { type CaptionedPicture, contrastive, type TwoTowers } from './objectives/contrastive';
-export { languageModelling } from './objectives/language-modelling';
+export { answerLoss, languageModelling } from './objectives/language-modelling';
 export * from './policy';
 export type { TrainingRun, TrainingSummary } from './run';
 export { type ScheduleShape, scheduleFactor } from './schedule';

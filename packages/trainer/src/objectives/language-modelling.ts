@@ -48,6 +48,19 @@ export function languageModelling(model: MultimodalModel): Objective<Sample> {
   };
 }
 
+/**
+ * The loss of ready inputs: cross-entropy of their labels, averaged over those that count, and what a mixture of experts
+ * adds to it, float32[]. The caller owns it.
+ * @param features projected features, where they are known already; they stay the caller's.
+ * @throws ConfigError for inputs without a label that counts.
+ */
+export const answerLoss = (
+  model: MultimodalModel,
+  inputs: ModelInputs,
+  features?: ImageFeatures,
+): tf.Scalar =>
+  new AnswerBatch(model, inputs, answerPositions(inputs), { given: features, prefix: 'projector' }).loss();
+
 /** How many vision parts, from the front, nothing changes in this stage. */
 function frozenPrefix(
   { encoder, projector }: MultimodalModel,
