@@ -1,4 +1,4 @@
-import { ConfigError, type Message, type ProcessorFactory } from '@mmllm/core';
+import { ConfigError, type ImagePreprocessing, type Message, type ProcessorFactory } from '@mmllm/core';
 import { fromJinja } from '../chat/adapt';
 import type { DescribedPreprocessing } from '../prepare/prepare';
 import { type Prompt, PromptProcessor, type PromptRules } from '../prompt-processor';
@@ -36,11 +36,23 @@ export async function modelProcessorFromHuggingFace(files: ProcessorFiles): Prom
   const imageToken = family.imageToken ?? missing(className, 'a token that stands for a picture');
   const imageTokenId =
     tokenizer.tokenId(imageToken) ?? missing(className, `'${imageToken}' in tokenizer.json`);
-  const rules = { imageToken, imageTokenId, ...rulesOf(parts, family), preprocessing };
+  const rules = { imageToken, imageTokenId, ...rulesOf(parts, family) };
   return {
     ...{ specVersion: 'processor/v1', tokenizer, preprocessing, imageToken, imageTokenId },
-    build: (context) => new PromptProcessor(rules, context),
+    build: (context) => {
+      const forEncoder = countingPatches(preprocessing, context.encoder?.preprocessing);
+      return new PromptProcessor({ ...rules, preprocessing: forEncoder }, context);
+    },
   };
+}
+
+/** Which part of each patch is picture is counted in the patches of the encoder, whose size these files do not say. */
+function countingPatches(
+  files: DescribedPreprocessing,
+  encoder: ImagePreprocessing | undefined,
+): DescribedPreprocessing {
+  const counts = files.kind === 'padded' || files.kind === 'crops';
+  return counts && encoder?.kind === files.kind ? { ...files, patchSize: encoder.patchSize } : files;
 }
 
 function rulesOf(
