@@ -58,8 +58,18 @@ export const processorFromHuggingFace = async (files: ProcessorFiles): Promise<H
 
 /** What a published processor is made of. @throws as `processorFromHuggingFace`. */
 export async function openParts(files: ProcessorFiles): Promise<ProcessorParts> {
-  const processor = (await files.json('processor_config.json')) ?? {};
-  const preprocessor = (await files.json('preprocessor_config.json')) ?? {};
+  const [processorFile, preprocessorFile] = [
+    await files.json('processor_config.json'),
+    await files.json('preprocessor_config.json'),
+  ];
+  if (!processorFile && !preprocessorFile) {
+    throw new ConfigError({
+      component: 'processor',
+      expected: "'processor_config.json' or 'preprocessor_config.json'",
+      actual: 'no such file',
+    });
+  }
+  const [processor, preprocessor] = [processorFile ?? {}, preprocessorFile ?? {}];
   const tokenizerConfig = (await files.json('tokenizer_config.json')) ?? {};
   const name = classOf(processor, preprocessor, tokenizerConfig) ?? (await classByModel(files));
   // The configuration of a nested image processor stands for a file of its own.
