@@ -3,6 +3,8 @@ import { defineConfig, type TestProjectConfiguration } from 'vitest/config';
 import { findChromium, findVulkan } from './tools/lib.mjs';
 
 const conditions = ['@mmllm/source', 'module', 'browser', 'development|production'];
+/** `all`: every system is held against its case on every backend. */
+const parity = process.env.MMLLM_PARITY ?? '';
 const timeouts = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /** Every test but those that need a browser. Tests of `*.backends.test.ts` run on cpu, wasm and, with a driver, webgpu. */
@@ -14,7 +16,7 @@ function nodeProject(vulkan: Record<string, string> | undefined): TestProjectCon
       name: 'node',
       include: ['{packages,apps}/*/src/**/*.test.ts', '{benchmarks/src,tools}/**/*.test.ts'],
       exclude: ['**/*.browser.test.ts'],
-      provide: { backends: vulkan ? ['cpu', 'wasm', 'webgpu'] : ['cpu', 'wasm'] },
+      provide: { parity, backends: vulkan ? ['cpu', 'wasm', 'webgpu'] : ['cpu', 'wasm'] },
       env: vulkan,
       pool: 'forks',
       maxWorkers: 2,
@@ -46,7 +48,7 @@ function browserProject(executablePath: string): TestProjectConfiguration {
     test: {
       name: 'browser',
       include: ['packages/*/src/**/*.{backends,browser}.test.ts'],
-      provide: { backends: ['webgl', 'webgpu', 'wasm'] },
+      provide: { parity, backends: ['webgl', 'webgpu', 'wasm'] },
       // After the Node tests, not beside them.
       sequence: { groupOrder: 1 },
       browser: {

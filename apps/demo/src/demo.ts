@@ -77,7 +77,7 @@ async function learn(model: MultimodalModel, training: readonly Example[], run: 
 }
 
 /** Words of captions and answers. */
-const vocabulary = ['a', 'shape', 'yes', 'no', ...colors, ...shapes].join(' ');
+export const vocabulary = ['a', 'shape', 'yes', 'no', ...colors, ...shapes].join(' ');
 
 const amount = (examples: readonly Example[]): string => {
   const questions = examples.reduce((sum, example) => sum + example.questions.length, 0);

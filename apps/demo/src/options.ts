@@ -69,7 +69,7 @@ function oneOf<T extends string>(option: string, value: string, known: readonly 
   throw new ConfigError({ component: option, expected: known.join(', '), actual: `'${value}'` });
 }
 
-function integer(option: string, value: string): number {
+export function integer(option: string, value: string): number {
   if (/^\d+$/.test(value)) return Number(value);
   throw new ConfigError({ component: option, expected: 'a whole number from 0', actual: `'${value}'` });
 }

@@ -1,10 +1,35 @@
 import { expectNoLeak } from '@mmllm/conformance';
-import { expect, it } from 'vitest';
+import { expect, inject, it } from 'vitest';
 import { describeBackends } from '../../../../tools/testing/backends';
 import { fixtureFiles } from '../testing/case-files';
 import { openParityCase, runParityCase } from '.';
 
-const cases = [
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** `all` for every system on every backend, which takes long: the environment's MMLLM_PARITY. */
+    parity: string;
+  }
+}
+
+/** Every system. */
+const systems = [
+  ...[
+    'llava',
+    'llava-next',
+    'paligemma',
+    'fuyu',
+    'qwen2-vl',
+    'pixtral',
+    'internvl',
+    'molmo',
+    'aria',
+    'mllama',
+  ],
+  ...['nvlm-d', 'nvlm-x', 'nvlm-h', 'baichuan-omni'],
+].map((family) => `${family}/base`);
+
+/** Of the systems, one of each fusion. */
+const usual = [
   'clip/quick-gelu',
   'clip/open-clip-gelu',
   'siglip/base',
@@ -12,6 +37,8 @@ const cases = [
   'intern-vit/6b-layout',
   'patch-linear/p16-48px',
   'llava/base',
+  'nvlm-x/base',
+  'nvlm-h/base',
   'decoder-mistral/base',
   'decoder-qwen2/base',
   'decoder-gemma/base',
@@ -20,6 +47,11 @@ const cases = [
   'c-abstractor/base',
   'perceiver-resampler/base',
 ];
+
+const cases =
+  inject('parity') === 'all'
+    ? [...new Set([...usual, ...systems, 'mm1.5/dense', 'mm1.5/moe', 'baichuan-omni/mean-pool'])]
+    : usual;
 
 describeBackends('parity', () => {
   // A software GPU takes its time over a token.
