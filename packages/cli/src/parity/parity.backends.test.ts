@@ -37,7 +37,7 @@ const usual = [
   'intern-vit/6b-layout',
   'patch-linear/p16-48px',
   'llava/base',
-  'nvlm-x/base',
+  'mllama/base',
   'nvlm-h/base',
   'decoder-mistral/base',
   'decoder-qwen2/base',
@@ -53,14 +53,26 @@ const cases =
     ? [...new Set([...usual, ...systems, 'mm1.5/dense', 'mm1.5/moe', 'baichuan-omni/mean-pool'])]
     : usual;
 
-describeBackends('parity', () => {
+/**
+ * Their loss counts tokens that follow left padding, which sees nothing. PyTorch's gradient there is that of its fused
+ * kernel, which ours do as well: weights of `exp(score − logSumExp)`, whose sum is not 1 where all scores are −10³⁸. The
+ * references of cpu and webgl go through a softmax.
+ */
+const fusedAlone = /^(nvlm-[xh]|mm1\.5|baichuan-omni)\//;
+
+describeBackends('parity', (backend) => {
+  const fused = backend === 'wasm' || backend === 'webgpu';
   // A software GPU takes its time over a token.
-  it.each(cases)('of case %s, in everything it names', { timeout: 300_000 }, async (name) => {
-    const golden = await openParityCase(fixtureFiles(name));
-    await expectNoLeak(async () => {
-      const result = await runParityCase(golden).finally(golden.close);
-      expect(result.message).toBe('');
-      expect(result.pass).toBe(true);
-    });
-  });
+  it.each(cases.filter((name) => fused || !fusedAlone.test(name)))(
+    'of case %s, in everything it names',
+    { timeout: 300_000 },
+    async (name) => {
+      const golden = await openParityCase(fixtureFiles(name));
+      await expectNoLeak(async () => {
+        const result = await runParityCase(golden).finally(golden.close);
+        expect(result.message).toBe('');
+        expect(result.pass).toBe(true);
+      });
+    },
+  );
 });
