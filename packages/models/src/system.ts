@@ -34,6 +34,8 @@ export interface System {
   readonly stages?: readonly PublishedStage[];
   /** Whether a configuration of this `model_type` is the system's, where several share one. */
   accepts?(json: JsonObject): boolean;
+  /** `config.json` with what only the shapes of the weights say. */
+  fromShapes?(json: JsonObject, shapeOf: (key: string) => readonly number[] | undefined): JsonObject;
   /**
    * @param preprocessing what the files say is done to pictures, where that decides how they stand in the text. Default:
    * the encoder's own.

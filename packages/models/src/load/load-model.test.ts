@@ -1,8 +1,19 @@
+import { fileURLToPath } from 'node:url';
 import { startBackend } from '@mmllm/backends';
-import { bufferSource, openModelFolder, openSafetensors, toInt32 } from '@mmllm/checkpoints';
-import { expectNoLeak } from '@mmllm/conformance';
+import {
+  bufferSource,
+  memoryStorage,
+  openModelFolder,
+  openSafetensors,
+  toFloat32,
+  toInt32,
+} from '@mmllm/checkpoints';
+import { fileStorage } from '@mmllm/checkpoints/node';
+import { assertTensorsClose, expectNoLeak } from '@mmllm/conformance';
 import { disposeImages, type ModelInputs } from '@mmllm/core';
+import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { densePictures } from '../../../cli/src/parity/families/pictures';
 import { loadModel } from '../index';
 import { FAMILIES, processorFile, publishedFolder } from '../testing/folders';
 
@@ -111,3 +122,25 @@ function countOf(
   const named = processor.tokenizer.encode(prompt).filter((id) => id === imageTokenId).length;
   return named === 0 && given ? 1 : named;
 }
+
+it('NVLM-D gives from its published layout, with heads of zeros, what it gives from that of transformers', async () => {
+  const files = fileStorage(
+    fileURLToPath(new URL('../../../../fixtures/cases/nvlm-d/base', import.meta.url)),
+  );
+  const [plain, published] = await Promise.all(
+    ['model', 'model-published'].map(async (folder) => loadModel(await openModelFolder(files, { folder }))),
+  );
+  expect(published!.countParameters()).toBeGreaterThan(plain!.countParameters());
+  const golden = await openSafetensors(await files.open('golden.safetensors'));
+  const data = toFloat32(await golden.read('in.pixel_values'));
+  const images = densePictures({ data, shape: golden.tensors.get('in.pixel_values')!.shape });
+  const [expected, given] = [plain!, published!].map((model) => model.encodeImages(images).features);
+  await assertTensorsClose(given!, expected!, { tolerance: 1e-6 });
+  const storage = memoryStorage();
+  await published!.save(storage, 'again');
+  const again = await openModelFolder(storage, { folder: 'again' });
+  expect((await again.weights()).shape('vision_model.encoder.layers.0.attn.qkv.weight')).toEqual([144, 36]);
+  tf.disposeVariables();
+  tf.dispose([images.pixels, expected!, given!]);
+  await golden.close();
+});

@@ -1,4 +1,4 @@
-import { type LoadProgress, loadWeights, type ModelFolder } from '@mmllm/checkpoints';
+import { type LoadProgress, loadWeights, type ModelFolder, type WeightSource } from '@mmllm/checkpoints';
 import { ConfigError, generationFromHuggingFace, type ProcessorFactory, type WeightType } from '@mmllm/core';
 import { holdWeights } from '@mmllm/nn';
 import { type ModelProcessorFactory, modelProcessorFromHuggingFace } from '@mmllm/processors';
@@ -33,9 +33,11 @@ export async function loadModel(place: ModelPlace, options: LoadModelOptions = {
   try {
     const config = await folder.config();
     const system = systemOf(config);
+    const weights = await folder.weights();
+    const described = system.fromShapes?.(config, (key) => shapeIn(weights, key)) ?? config;
     const own = options.processor === undefined ? await processorOf(folder) : undefined;
     const processor = options.processor || own;
-    const { model, names, imageTokenId } = await composeSystem(system, config, {
+    const { model, names, imageTokenId } = await composeSystem(system, described, {
       processor,
       preprocessing: own?.preprocessing,
     });
@@ -56,7 +58,7 @@ export async function loadModel(place: ModelPlace, options: LoadModelOptions = {
       await holdWeights(model.decoder, dtype, { signal });
     }
     try {
-      await loadWeights(published, await folder.weights(), names, { signal, onProgress });
+      await loadWeights(published, weights, names, { signal, onProgress });
     } catch (error) {
       published.dispose();
       throw error;
@@ -66,6 +68,9 @@ export async function loadModel(place: ModelPlace, options: LoadModelOptions = {
     await folder.close();
   }
 }
+
+const shapeIn = (weights: WeightSource, key: string) =>
+  [...weights.keys()].includes(key) ? weights.shape(key) : undefined;
 
 /** The processor that the files describe, if there are any. */
 async function processorOf(folder: ModelFolder): Promise<ModelProcessorFactory | undefined> {

@@ -2,11 +2,13 @@ import type { JsonObject } from '@mmllm/checkpoints';
 import type { ImageEncoder } from '@mmllm/core';
 import { aria } from '@mmllm/vision-encoders/aria';
 import { clip, type TilingConfig } from '@mmllm/vision-encoders/clip';
-import { internVit } from '@mmllm/vision-encoders/intern-vit';
+import { internVit, internVitOriginalNames } from '@mmllm/vision-encoders/intern-vit';
 import { mllama } from '@mmllm/vision-encoders/mllama';
 import { pixtral } from '@mmllm/vision-encoders/pixtral';
 import { siglip } from '@mmllm/vision-encoders/siglip';
 import { vit } from '@mmllm/vision-encoders/vit';
+import { z } from 'zod';
+import { readConfig } from './config';
 import { partOf } from './part-of';
 import { type Family, type Wired, wired } from './wired';
 
@@ -29,13 +31,22 @@ const reader =
   (json, { prefixes } = {}) =>
     wired(family, json, prefixes);
 
+const dummies = z.looseObject({ num_dummy_heads: z.int().nonnegative().max(256).default(0) });
+
+/** InternViT in OpenGVLab's and NVIDIA's own files: other names, and heads of zeros in some. */
+const originalInternVit: TowerReader = (json, { prefixes, tiling } = {}) => {
+  const { num_dummy_heads: numDummyHeads } = readConfig(dummies, json.vision_config as JsonObject);
+  const config = { ...internVit.checkpoint.config(json), numDummyHeads, ...(tiling && { tiling }) };
+  return { part: internVit(config), names: internVitOriginalNames(config, prefixes) };
+};
+
 /** Image towers by the `model_type` of their configuration. */
 export const towers: Readonly<Record<string, TowerReader>> = {
   idefics3_vision: reader(aria),
   clip_vision_model: tileable(clip),
   siglip_vision_model: tileable(siglip),
   internvl_vision: tileable(internVit),
-  intern_vit_6b: tileable(internVit),
+  intern_vit_6b: originalInternVit,
   mllama_vision_model: reader(mllama),
   pixtral: reader(pixtral),
   vit: tileable(vit),

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@mmllm/checkpoints';
 import { tileTags } from '@mmllm/fusion-unified';
 import { pixelShuffleMlp, pixelShuffleOriginalNames } from '@mmllm/projectors';
 import { z } from 'zod';
@@ -14,10 +15,32 @@ const schema = z.looseObject({
   llm_config: z.looseObject({ intermediate_size: z.int().positive().default(29_568) }).prefault({}),
 });
 
+const tower = z.looseObject({
+  vision_config: z.looseObject({
+    model_type: z.literal('intern_vit_6b'),
+    hidden_size: z.int().positive().default(3200),
+    num_attention_heads: z.int().positive().default(25),
+  }),
+});
+
+/** NVIDIA's file has heads of zeros behind the real ones (7 behind 25), of which its configuration says nothing. */
+function withDummyHeads(
+  json: JsonObject,
+  shapeOf: (key: string) => readonly number[] | undefined,
+): JsonObject {
+  const { success, data } = tower.safeParse(json);
+  const rows = shapeOf('vision_model.encoder.layers.0.attn.qkv.weight')?.[0];
+  if (!success || rows === undefined) return json;
+  const { hidden_size: width, num_attention_heads: heads } = data.vision_config;
+  const num_dummy_heads = Math.max(0, Math.floor(rows / 3 / (width / heads)) - heads);
+  return { ...json, vision_config: { ...data.vision_config, num_dummy_heads } };
+}
+
 /** NVLM-D (Dai et al. 2024, arXiv:2409.11402): InternViT over tiles, each behind its tag, pixel shuffle, two layers, Qwen2. */
 export const nvlmD: System = {
   name: 'NVLM-D',
   modelType: 'NVLM_D',
+  fromShapes: withDummyHeads,
   wire(json) {
     const config = readConfig(schema, json);
     const projector = {
