@@ -11,7 +11,7 @@ import { holdWeights } from '@mmllm/nn';
 import { type FreezePolicy, resolvePolicy } from '@mmllm/trainer';
 import { z } from 'zod';
 import { type BatchSizes, headLength } from './batch';
-import { type Counting, type Peak, whileCounting } from './counting';
+import { type CountingBackend, type Peak, whileCounting } from './counting';
 import { type PlannedModel, plannedModel } from './model';
 import { policyOf } from './stage';
 import { inferenceStep, type StepCost, trainingStep } from './step';
@@ -39,8 +39,10 @@ export interface PlanOptions {
   readonly stage?: string;
   /** Samples to a step. Default 1. */
   readonly batch?: number;
-  /** Tokens of a sample, pictures included. Default: 2048, or what the pictures take and 512, and at most
-   * the decoder's `maxLength`. */
+  /**
+   * Tokens of a sample, pictures included. Default: 2048, or what the pictures take and 512, and at most the decoder's
+   * `maxLength`.
+   */
   readonly length?: number;
   /** Pictures of a sample, each the largest that the encoder takes. Default 1 for a model that sees, else 0. */
   readonly images?: number;
@@ -70,9 +72,12 @@ export interface Plan {
   readonly gradients: number;
   /** Bytes of the optimiser's state. */
   readonly optimizer: number;
-  /** Bytes that the pass forward leaves for the pass back, with the batch and its pictures; in inference the most there are at a time. */
+  /**
+   * Bytes that the pass forward leaves for the pass back, with the batch and its pictures; in inference the most that there
+   * are at a time.
+   */
   readonly activations: number;
-  /** Bytes of keys and values of `length` tokens; 0 in training. */
+  /** Bytes of keys and values of all tokens but the last; 0 in training. */
   readonly kvCache: number;
   /** The most bytes at a time: less than the sum of the parts, as activations go while gradients come. */
   readonly peak: Peak;
@@ -110,13 +115,13 @@ export async function planModel(planned: PlannedModel, options: PlanOptions = {}
   const trained = policy ? trainedBy(model, policy) : new Set<Parameter>();
   checkShapeOnly(model);
   registerGradients();
-  return whileCounting(async (counting) => {
+  return whileCounting(async (backend) => {
     try {
       await holdFrozen(model, trained, dtype);
-      fillShapeOnly(model, counting.backend);
-      const weights = counting.backend.bytes;
+      fillShapeOnly(model, backend);
+      const weights = backend.bytes;
       const run = (batch: number) =>
-        stepOf(counting, planned, { batch, length, images, answer: given.answer }, policy, given);
+        stepOf(backend, planned, { batch, length, images, answer: given.answer }, policy, given);
       const cost = await run(batch);
       const gradients = 4 * [...trained].reduce((sum, parameter) => sum + parameter.size, 0);
       // The means of AdamW.
@@ -182,14 +187,14 @@ function trainedBy(model: MultimodalModel, policy: FreezePolicy): Set<Parameter>
 }
 
 function stepOf(
-  counting: Counting,
+  backend: CountingBackend,
   { model, text }: PlannedModel,
   sizes: BatchSizes,
   policy: FreezePolicy | undefined,
   { gradientCheckpointing }: { readonly gradientCheckpointing: boolean },
 ): Promise<StepCost> {
-  if (!policy) return inferenceStep(counting, model, text, sizes);
-  return trainingStep(counting, model, text, sizes, { policy, gradientCheckpointing });
+  if (!policy) return inferenceStep(backend, model, text, sizes);
+  return trainingStep(backend, model, text, sizes, { policy, gradientCheckpointing });
 }
 
 /** Batches beyond this are not tried. */

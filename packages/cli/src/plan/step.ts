@@ -7,7 +7,7 @@ import {
 } from '@mmllm/core';
 import { type FreezePolicy, train } from '@mmllm/trainer';
 import { type BatchSizes, batchOf, type PictureText, SizeProcessor, samplesOf } from './batch';
-import type { Counting, Peak } from './counting';
+import type { CountingBackend, Peak } from './counting';
 
 /** What a step takes. */
 export interface StepCost {
@@ -26,7 +26,7 @@ export interface TrainingSettings {
 
 /** One step of the trainer itself, on a model that is filled shape-only. */
 export async function trainingStep(
-  { meter }: Counting,
+  { meter }: CountingBackend,
   model: MultimodalModel,
   text: PictureText,
   sizes: BatchSizes,
@@ -53,11 +53,12 @@ export async function trainingStep(
 
 /** A prompt of all tokens but one, and the token behind it. The cache has what is fed in, which the last token never is. */
 export async function inferenceStep(
-  { backend, meter }: Counting,
+  backend: CountingBackend,
   model: MultimodalModel,
   text: PictureText,
   sizes: BatchSizes,
 ): Promise<StepCost> {
+  const { meter } = backend;
   meter.reset();
   const { labels: _, images, ...prompt } = batchOf(model, { ...sizes, length: sizes.length - 1 }, text);
   const fused = fuse(model, { ...prompt, images });

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { Meter } from './meter';
 
 interface Data {
   readonly size: number;
@@ -14,14 +15,8 @@ interface Data {
 export class CountingBackend extends tf.KernelBackend {
   /** Of all data that is there, each once, however many tensors show it. */
   bytes = 0;
+  readonly meter = new Meter(() => this.bytes);
   readonly #data = new Map<object, Data>();
-  readonly #onData: (bytes: number) => void;
-
-  /** @param onData called for all new data, with its bytes. */
-  constructor(onData: (bytes: number) => void) {
-    super();
-    this.#onData = onData;
-  }
 
   /** New data. */
   make(shape: readonly number[], dtype: tf.DataType): tf.TensorInfo {
@@ -104,7 +99,7 @@ export class CountingBackend extends tf.KernelBackend {
     const bytes = size * tf.util.bytesPerElement(dtype);
     this.#data.set(dataId, { size, dtype, bytes, references });
     this.bytes += bytes;
-    this.#onData(bytes);
+    this.meter.look(bytes);
   }
 
   #of(dataId: object): Data {

@@ -29,7 +29,8 @@ describe('the counting backend', () => {
   });
 
   it('counts data once, products as they are, and nothing that is freed', async () => {
-    await whileCounting(async ({ backend, meter }) => {
+    await whileCounting(async (backend) => {
+      const { meter } = backend;
       meter.reset();
       tf.tidy(() => {
         const x = tf.fill([3, 4], 0);

@@ -1,68 +1,60 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { CountingBackend } from './backend';
 import type { Output, ShapeKernel } from './kernel';
-import { Meter } from './meter';
 import { opKernels } from './op-kernels';
 import { tfjsKernels } from './tfjs-kernels';
 
 export type { CountingBackend } from './backend';
-export { Meter, type Peak, type Phase } from './meter';
+export type { Peak, Phase } from './meter';
 
 const NAME = 'mmllm-counting';
 
-export interface Counting {
-  readonly backend: CountingBackend;
-  readonly meter: Meter;
-}
-
-let counting: Counting | undefined;
-
-/** One at a time: all share the backend, and its meter. */
+/** One at a time: tfjs has one current backend. */
 let queue: Promise<unknown> = Promise.resolve();
 
 /**
- * Runs something on a backend that holds no data, and makes the backend of before current again. Nothing else of tfjs
- * may run in the meantime.
+ * Runs something on a backend that holds no data; it is gone afterwards, and the one of before is current again. Nothing
+ * else of tfjs may run in the meantime.
  */
-export function whileCounting<T>(run: (counting: Counting) => Promise<T>): Promise<T> {
+export function whileCounting<T>(run: (backend: CountingBackend) => Promise<T>): Promise<T> {
   const turn = queue.then(() => inTurn(run));
   queue = turn.catch(() => {});
   return turn;
 }
 
-async function inTurn<T>(run: (counting: Counting) => Promise<T>): Promise<T> {
-  const before: string | undefined = tf.engine().backendName;
-  counting ??= register();
-  counting.meter.leaveOut(tf.engine().state.numBytes);
+async function inTurn<T>(run: (backend: CountingBackend) => Promise<T>): Promise<T> {
+  const before: string | null = tf.engine().backendName;
+  registerKernels();
+  const backend = new CountingBackend();
+  backend.meter.leaveOut(tf.engine().state.numBytes);
+  tf.registerBackend(NAME, () => backend);
   await tf.setBackend(NAME);
   try {
-    return await run(counting);
+    return await run(backend);
   } finally {
-    if (before && before !== NAME) await tf.setBackend(before);
+    tf.removeBackend(NAME);
+    if (before) await tf.setBackend(before);
   }
 }
 
-function register(): Counting {
-  const meter = new Meter(() => backend.bytes);
-  const backend = new CountingBackend((bytes) => meter.look(bytes));
-  // Below every real one, so that nobody gets it without asking.
-  tf.registerBackend(NAME, () => backend, -1);
+/** Once: kernels stay when their backend goes. */
+function registerKernels(): void {
+  if (tf.getKernel('Identity', NAME)) return;
   for (const [kernelName, kernel] of [...Object.entries(tfjsKernels), ...Object.entries(opKernels)]) {
-    tf.registerKernel({ kernelName, backendName: NAME, kernelFunc: kernelOf(kernelName, kernel, meter) });
+    tf.registerKernel({ kernelName, backendName: NAME, kernelFunc: kernelOf(kernelName, kernel) });
   }
-  return { backend, meter };
 }
 
 /** What the engine hands to a kernel; the last only the op layer does. */
 type KernelParams = Parameters<tf.KernelFunc>[0] & { readonly resultOnly?: boolean };
 
-function kernelOf(kernelName: string, kernel: ShapeKernel, meter: Meter): tf.KernelFunc {
+function kernelOf(kernelName: string, kernel: ShapeKernel): tf.KernelFunc {
   return ({ inputs, attrs, backend, resultOnly = false }: KernelParams) => {
-    meter.begin(kernelName);
-    const { outputs, flops = 0 } = kernel({ inputs: inputs as tf.NamedTensorMap, attrs, resultOnly });
-    meter.add(flops);
     // Registered for this backend only.
     const counting = backend as CountingBackend;
+    counting.meter.begin(kernelName);
+    const { outputs, flops = 0 } = kernel({ inputs: inputs as tf.NamedTensorMap, attrs, resultOnly });
+    counting.meter.add(flops);
     const made = (output: Output) =>
       'same' in output
         ? counting.share(output.same, output.shape)
