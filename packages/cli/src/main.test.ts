@@ -92,10 +92,10 @@ describe('mmllm', () => {
   });
 
   it('plan says what a step takes, and what fits', async () => {
-    const args = ['plan', 'llava-1.5-7b', '--stage', 'inference', '--dtype', 'q4', '--memory', '8GB'];
+    const args = ['plan', 'llava-1.5-7b', '--stage', 'inference', '--dtype', 'q4', '--memory', '16GB'];
     const plan = JSON.parse((await mmllm(...args, '--json')).stdout);
-    expect(plan).toMatchObject({ stage: 'inference', trained: 0, fit: { memory: 8e9, fits: true } });
-    expect((await mmllm(...args)).stdout).toContain('8.00 GB: it fits');
+    expect(plan).toMatchObject({ stage: 'inference', trained: 0, fit: { memory: 16e9, fits: true } });
+    expect((await mmllm(...args)).stdout).toContain('16.00 GB: it fits');
     expect(await mmllm('plan', 'llava-1.5-7b', '--batch', 'many')).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('plan.batch'),

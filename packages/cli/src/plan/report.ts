@@ -28,7 +28,7 @@ export function formatPlan(plan: Plan): string {
     ['peak', formatBytes(peak.bytes)],
   ];
   const lines = [
-    `${stage}: ${count(batch)} × ${count(length)} tokens, ${count(images)} pictures in each${held}`,
+    `${stage}: ${count(batch)} × ${count(length)} tokens, ${count(images)} ${images === 1 ? 'picture' : 'pictures'} in each${held}`,
     `${count(parameters)} parameters, ${count(trained)} trained`,
     '',
     formatTable([['memory', 'bytes'], ...rows]),
