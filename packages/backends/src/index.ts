@@ -1,3 +1,4 @@
+export { registerGradients } from './gradients';
 export { BACKEND_NAMES, type BackendName } from './names';
 export type { WasmPaths } from './open/open';
 export type { KernelsOff } from './register-kernels';

@@ -74,4 +74,32 @@ describe('mmllm', () => {
     });
     await rm(scratch, { recursive: true });
   });
+
+  it('inspect counts every published size, or one by its name', async () => {
+    const all = JSON.parse((await mmllm('inspect', '--all', '--json')).stdout);
+    expect(all['llava-1.5-7b']).toEqual({
+      parameters: 7_063_427_072,
+      components: {
+        vision: 303_507_456,
+        projector: 20_979_712,
+        decoder: 6_607_605_760,
+        lm_head: 131_334_144,
+      },
+    });
+    expect((await mmllm('inspect', '--all')).stdout).toMatch(/^aria .*25,307,311,216$/m);
+    expect((await mmllm('inspect', 'aria')).stdout).toContain('25,307,311,216');
+    expect(await mmllm('inspect', 'aria', '--all')).toMatchObject({ code: 2 });
+  });
+
+  it('plan says what a step takes, and what fits', async () => {
+    const args = ['plan', 'llava-1.5-7b', '--stage', 'inference', '--dtype', 'q4', '--memory', '16GB'];
+    const plan = JSON.parse((await mmllm(...args, '--json')).stdout);
+    expect(plan).toMatchObject({ stage: 'inference', trained: 0, fit: { memory: 16e9, fits: true } });
+    expect((await mmllm(...args)).stdout).toContain('16.00 GB: it fits');
+    expect(await mmllm('plan', 'llava-1.5-7b', '--batch', 'many')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('plan.batch'),
+    });
+    expect(await mmllm('plan')).toMatchObject({ code: 2, stderr: expect.stringContaining('mmllm plan') });
+  });
 });

@@ -2,8 +2,9 @@ import { MmllmError } from '@mmllm/core';
 import type { Command } from './commands/command';
 import { inspect } from './commands/inspect';
 import { parity } from './commands/parity';
+import { plan } from './commands/plan';
 
-const commands: Readonly<Record<string, Command>> = { parity, inspect };
+const commands: Readonly<Record<string, Command>> = { parity, inspect, plan };
 
 const help = `mmllm COMMAND …
 

@@ -134,6 +134,24 @@ const halves: WeightFormat = {
 };
 
 describe('Parameter.hold', () => {
+  it('takes a held weight over, of its type and shape only', async () => {
+    const before = tf.memory().numTensors;
+    const parameter = new Parameter([1, 2], { initializer: zeros });
+    parameter.path = 'w';
+    const held = halves.hold(Float32Array.of(2, 4), [1, 2], 'w');
+    expect(() => parameter.assign(held)).toThrow(
+      'w: expected weights held as float32, got weights held as bfloat16.',
+    );
+    await parameter.hold(halves);
+    parameter.assign(held);
+    expect(parameter.held).toBe(held);
+    const wide = halves.hold(Float32Array.of(1, 2, 3), [1, 3], 'w');
+    expect(() => parameter.assign(wide)).toThrow(ShapeError);
+    wide.dispose();
+    parameter.dispose();
+    expect(tf.memory().numTensors).toBe(before);
+  });
+
   it('takes the place of the float32 values, and goes back', async () => {
     const before = tf.memory().numTensors;
     const parameter = new Parameter([1, 2], { initializer: zeros });

@@ -116,13 +116,17 @@ export class Parameter {
   }
 
   /**
-   * Sets the values; they are held as before. A tensor stays the caller's; an array is copied.
+   * Sets the values; they are held as before. A tensor stays the caller's; an array is copied; a held weight is taken
+   * over.
    * @throws ShapeError if the number of values or the shape differs.
-   * @throws WeightError for a value that the held type cannot hold, or a tensor where the type is not float32.
+   * @throws WeightError for a value that the held type cannot hold, or a tensor where the type is not float32, or a weight
+   * that is held as another type.
    */
-  assign(values: Float32Array | tf.Tensor): void {
+  assign(values: Float32Array | tf.Tensor | HeldWeight): void {
     this.checkSize(values);
-    if (values instanceof Float32Array) {
+    if ('packed' in values) {
+      this.takeHeld(values);
+    } else if (values instanceof Float32Array) {
       if (this.format) this.keepHeld(this.format.hold(values, this.shape, this.path));
       else this.writeAll(values);
     } else if (!this.format) {
@@ -167,8 +171,8 @@ export class Parameter {
     };
   }
 
-  private checkSize(values: Float32Array | tf.Tensor): void {
-    const shape = values instanceof Float32Array ? [values.length] : values.shape;
+  private checkSize(values: Float32Array | tf.Tensor | HeldWeight): void {
+    const shape = values instanceof Float32Array ? [values.length] : [...values.shape];
     const fits =
       values instanceof Float32Array
         ? values.length === this.size
@@ -187,6 +191,17 @@ export class Parameter {
     else this.variable = tf.tidy(() => tf.variable(tensor));
     this.heldWeight?.dispose();
     this.heldWeight = undefined;
+  }
+
+  private takeHeld(held: HeldWeight): void {
+    if (held.type !== this.type) {
+      throw new WeightError({
+        component: this.path,
+        expected: `weights held as ${this.type}`,
+        actual: `weights held as ${held.type}`,
+      });
+    }
+    this.keepHeld(held);
   }
 
   private keepHeld(held: HeldWeight): void {

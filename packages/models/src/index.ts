@@ -6,6 +6,7 @@ export { type DecoderReader, decoders } from './parts/decoders';
 export { partOf } from './parts/part-of';
 export { type TowerReader, towers } from './parts/towers';
 export type { Wired } from './parts/wired';
+export { published } from './published';
 export type { PublishedStage } from './stages';
 export {
   type ComposedSystem,

@@ -1,6 +1,6 @@
 import { Module, Parameter, zeros } from '@mmllm/core';
 import { adamwUpdate } from '@mmllm/nn';
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import type { TrainedParameter } from './policy';
 
 export interface AdamWSettings {
@@ -39,6 +39,16 @@ export class AdamW extends Module {
 
   override *members(): Iterable<[string, Module]> {
     for (const [{ path }, moments] of this.moments) yield [path, moments];
+  }
+
+  /** The zeros are made where they lie, and take no memory on the host. */
+  override initialize(): void {
+    for (const [, parameter] of this.namedParameters()) {
+      if (parameter.ready) continue;
+      const start = tf.fill([...parameter.shape], 0);
+      parameter.assign(start);
+      start.dispose();
+    }
   }
 
   /**

@@ -1,54 +1,61 @@
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileStorage } from '@mmllm/checkpoints/node';
-import { CheckpointError, ConfigError } from '@mmllm/core';
-import { formatInspection, type Inspection, inspectConfig, storedWeights } from '../inspect';
+import { ConfigError } from '@mmllm/core';
+import {
+  formatInspection,
+  formatPublished,
+  type Inspection,
+  inspectConfig,
+  inspectPublished,
+  storedWeights,
+} from '../inspect';
 import { parseArguments } from './arguments';
 import type { Command } from './command';
+import { readConfiguration } from './configuration';
 
 export const inspect: Command = {
   summary: 'what is in a model: components, parameters, bytes, tokens per picture',
-  help: `mmllm inspect FOLDER|CONFIG.json [--json]
+  help: `mmllm inspect FOLDER|CONFIG.json|NAME [--json]
+mmllm inspect --all [--json]
 
 Builds what a config.json of Hugging Face describes, shape-only: nothing is allocated, so any size is counted in moments. Of a folder the weight
-files' headers are read, too, for the type and the size that the weights are stored in.
+files' headers are read, too, for the type and the size that the weights are stored in. NAME is that of a published size, such as llava-1.5-7b.
 
-  --json  {modelType, parameters, components, dtype, bytes, tokensPerImage, tree} instead`,
+  --all   every published size instead, by name
+  --json  {modelType, parameters, components, dtype, bytes, tokensPerImage, tree} instead; with --all
+          {NAME: {parameters, components}}`,
 
   async run(args) {
     const { values, positionals } = parseArguments('inspect', args, {
+      all: { type: 'boolean' },
       json: { type: 'boolean' },
     });
-    const [path, ...more] = positionals;
-    if (path === undefined || more.length > 0) {
-      const actual = `${positionals.length}`;
-      throw new ConfigError({ component: 'mmllm inspect', expected: 'one folder or config.json', actual });
+    if (positionals.length !== (values.all ? 0 : 1)) {
+      throw new ConfigError({
+        component: 'mmllm inspect',
+        expected: 'one folder, config.json or name, or --all',
+        actual: `${positionals.length}${values.all ? ' and --all' : ''}`,
+      });
     }
-    const inspection = await inspectPath(path);
-    console.log(values.json ? JSON.stringify(inspection) : formatInspection(inspection));
+    console.log(
+      values.all ? await reportAll(values.json) : await reportOne(positionals[0] as string, values.json),
+    );
     return 0;
   },
 };
 
-async function inspectPath(path: string): Promise<Inspection> {
-  const found = await stat(path).catch(() => undefined);
-  if (!found)
-    throw new CheckpointError({ component: path, expected: 'a folder or a file', actual: 'nothing there' });
-  const file = found.isDirectory() ? join(path, 'config.json') : path;
-  const inspection = await inspectConfig(await readJson(file));
-  const stored = found.isDirectory() ? await storedWeights(fileStorage(path)) : undefined;
-  return { ...inspection, ...stored };
+async function reportAll(asJson: boolean): Promise<string> {
+  const all = await inspectPublished();
+  if (!asJson) return formatPublished(all);
+  const counts = Object.entries(all).map(([name, { parameters, components }]) => [
+    name,
+    { parameters, components },
+  ]);
+  return JSON.stringify(Object.fromEntries(counts));
 }
 
-async function readJson(path: string): Promise<unknown> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw new CheckpointError({
-      component: path,
-      expected: 'a readable JSON file',
-      actual: (cause as Error).message,
-      cause,
-    });
-  }
+async function reportOne(nameOrPath: string, asJson: boolean): Promise<string> {
+  const { json, folder } = await readConfiguration(nameOrPath);
+  const stored = folder === undefined ? undefined : await storedWeights(fileStorage(folder));
+  const inspection: Inspection = { ...(await inspectConfig(json)), ...stored };
+  return asJson ? JSON.stringify(inspection) : formatInspection(inspection);
 }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { JsonObject } from '@mmllm/checkpoints';
-import { expect, it } from 'vitest';
-import { inspectConfig } from '.';
+import { published } from '@mmllm/models';
+import { describe, expect, it } from 'vitest';
+import { inspectConfig, inspectPublished } from '.';
 
 interface Counted {
   readonly parameters: number;
@@ -17,12 +18,26 @@ const census: Readonly<Record<string, Counted>> = JSON.parse(
 /** Systems that make pictures, which nobody wires yet. */
 const LATER = ['emu3-8b', 'janus-1.3b'];
 
-it.each(Object.keys(census).filter((name) => !LATER.includes(name)))(
-  'counts %s and its parts to the last parameter',
-  async (name) => {
-    const { config, parameters, components } = census[name]!;
-    const inspected = await inspectConfig(config);
-    expect(inspected.parameters).toBe(parameters);
-    expect(inspected.components).toEqual(components);
-  },
-);
+const known = Object.keys(census).filter((name) => !LATER.includes(name));
+
+it.each(known)('counts %s and its parts to the last parameter', async (name) => {
+  const { config, parameters, components } = census[name]!;
+  const inspected = await inspectConfig(config);
+  expect(inspected.parameters).toBe(parameters);
+  expect(inspected.components).toEqual(components);
+});
+
+describe('the published sizes that come with the package', () => {
+  it('are all that were counted', async () => {
+    expect(Object.keys(published)).toEqual(Object.keys(census));
+    expect(Object.keys(await inspectPublished())).toEqual(known);
+  });
+
+  it.each(Object.keys(census))('say nothing of %s that its config.json does not', (name) => {
+    expect(census[name]!.config).toMatchObject(published[name]!);
+  });
+
+  it.each(known)('say all that is to be built of %s', async (name) => {
+    expect(await inspectConfig(published[name])).toEqual(await inspectConfig(census[name]!.config));
+  });
+});

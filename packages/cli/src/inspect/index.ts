@@ -1,4 +1,5 @@
 export { type Inspection, inspectConfig } from './inspect';
-export { formatInspection } from './report';
+export { inspectPublished } from './published';
+export { formatInspection, formatPublished } from './report';
 export { type StoredWeights, storedWeights } from './stored';
 export type { ParameterTree } from './tree';

@@ -39,3 +39,12 @@ function* treeRows({ parts = {} }: ParameterTree, indent = ''): Iterable<string[
     yield* treeRows(part, `${indent}  `);
   }
 }
+
+/** One line for each model: its parameters, and those of its components. */
+export function formatPublished(all: Readonly<Record<string, Inspection>>): string {
+  const rows = Object.entries(all).map(([name, { parameters, components }]) => {
+    const parts = Object.entries(components).map(([part, n]) => `${part} ${count(n)}`);
+    return [name, parts.join(', '), count(parameters)];
+  });
+  return formatTable([['model', 'components', 'parameters'], ...rows]);
+}
