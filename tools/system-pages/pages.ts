@@ -11,6 +11,13 @@ import { type SystemFacts, systemFacts } from './systems';
 
 const GENERATED = '<!-- Made by `npm run docs`: change tools/system-pages instead. -->';
 
+/** By the name of the fusion. */
+const METHODS: Readonly<Record<string, string>> = {
+  unified: 'in the sequence (Method A)',
+  'cross-attention': 'across layers (Method B)',
+  hybrid: 'both ways (hybrid)',
+};
+
 /** Every page below `docs/systems`, by its file name. Needs a backend, to prepare the example picture. */
 export async function systemPages(): Promise<Map<string, string>> {
   const pages = new Map<string, string>();
@@ -30,12 +37,6 @@ export async function systemPages(): Promise<Map<string, string>> {
   pages.set('README.md', indexPage(index));
   return pages;
 }
-
-export const METHODS: Readonly<Record<string, string>> = {
-  unified: 'in the sequence (Method A)',
-  'cross-attention': 'across layers (Method B)',
-  hybrid: 'both ways (hybrid)',
-};
 
 async function compose({
   size,

@@ -76,7 +76,13 @@ function tagsOf({
 
 /** The stages of NVLM-X and NVLM-H. */
 export function nvlmStages({ pretrainBetas }: { pretrainBetas: [number, number] }): PublishedStage[] {
-  const shared = { weightDecay: 0.05, clipNorm: 1, from: 'arXiv:2409.11402, tables 10 and 11' } as const;
+  const paper = 'arXiv:2409.11402';
+  const shared = {
+    weightDecay: 0.05,
+    clipNorm: 1,
+    from: `${paper}, tables 10 and 11`,
+    sources: { policy: paper },
+  } as const;
   return [
     published({
       name: 'pretrain',
@@ -85,6 +91,7 @@ export function nvlmStages({ pretrainBetas }: { pretrainBetas: [number, number] 
       batchSize: 2048,
       betas: pretrainBetas,
       ...shared,
+      sources: { policy: paper, batchSize: paper },
     }),
     published({ name: 'sft', policy: allBut('encoder'), learningRate: 1e-5, betas: [0.9, 0.98], ...shared }),
   ];

@@ -17,6 +17,7 @@ export const allBut = (...components: readonly Component[]): FreezePolicy => [
 
 export const everything: FreezePolicy = allBut();
 
+/** A stage and who tells it. */
 interface Told extends Omit<PublishedStage, 'sources'> {
   /** Where everything comes from that `sources` does not name. */
   readonly from: string;

@@ -25,6 +25,7 @@ const schema = z.looseObject({
 
 /** They count samples of one GPU, and nobody says how many GPUs there were. */
 const scripts = 'LLaVA-VL/LLaVA-NeXT/scripts/train';
+const shared = { epochs: 1, schedule: 'cosine', weightDecay: 0 } as const;
 
 /** LLaVA-NeXT (Liu et al. 2024): LLaVA with the tiles of a larger view, whose rows end in a learned newline. */
 export const llavaNext: System = {
@@ -44,7 +45,7 @@ export const llavaNext: System = {
       name: 'pretrain',
       policy: only('projector'),
       learningRate: 1e-3,
-      schedule: 'cosine',
+      ...shared,
       from: `${scripts}/pretrain_clip.sh`,
     }),
     published({
@@ -54,9 +55,7 @@ export const llavaNext: System = {
         ['**', trained()],
       ],
       learningRate: 1e-5,
-      epochs: 1,
-      schedule: 'cosine',
-      weightDecay: 0,
+      ...shared,
       from: `${scripts}/finetune_clip.sh`,
     }),
   ],

@@ -9,7 +9,7 @@ import type { System } from '../system';
 const code = 'haotian-liu/LLaVA';
 const shared = { epochs: 1, schedule: 'cosine', weightDecay: 0 } as const;
 /** The scripts count samples of one GPU. */
-const readme = { batchSize: `${code} README`, weightDecay: `${code} README` };
+const readme = { batchSize: `${code} README` };
 
 /** LLaVA-1.5 (Liu et al. 2023, arXiv:2310.03744): CLIP's last block but one, two layers, LLaMA. */
 export const llava: System = {

@@ -31,7 +31,7 @@ export const paligemma: System = {
       name: 'transfer',
       policy: everything,
       learningRate: 1e-5,
-      from: 'google-research/big_vision/configs/proj/paligemma/transfers/forkme.py',
+      from: 'google-research/big_vision/big_vision/configs/proj/paligemma/transfers/forkme.py',
     }),
   ],
 };
