@@ -1,5 +1,5 @@
 /**
- * Every \`\`\`ts block of every README is a program: this writes each into a file, checks its types and runs it in Node.
+ * Every \`\`\`ts block of every README, and of the pages of systems, is a program: this writes each into a file, checks its types and runs it in Node.
  * A block after \`<!-- types only -->\` is checked but not run (it needs a browser, a download or long training).
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ const readmes = [
   'README.md',
   'CONTRIBUTING.md',
   ...readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`),
+  ...readdirSync(join(root, 'docs', 'systems')).map((name) => `docs/systems/${name}`),
 ];
 
 /** The blocks of one page, in order. */

@@ -17,7 +17,7 @@ type Settings = Pick<
 
 /**
  * A stage of a published recipe, ready for the trainer once it has data: `train(model, { stages: [{ ...stage, data }] })`.
- * What no source says is left out, and the trainer's default holds.
+ * What no source says is left out, and the trainer's default holds; steps or epochs have none, and are to be added.
  */
 export interface PublishedStage extends Settings {
   readonly name: string;

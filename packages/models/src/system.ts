@@ -30,8 +30,8 @@ export interface System {
   readonly name: string;
   /** `model_type` of its `config.json`. */
   readonly modelType: string;
-  /** How it was trained, stage by stage. */
-  readonly stages?: readonly PublishedStage[];
+  /** How it was trained, stage by stage, as far as it is published; empty where it is not. */
+  readonly stages: readonly PublishedStage[];
   /** Whether a configuration of this `model_type` is the system's, where several share one. */
   accepts?(json: JsonObject): boolean;
   /** `config.json` with what only the shapes of the weights say. */

@@ -2,8 +2,10 @@ import type { JsonObject } from '@mmllm/checkpoints';
 import type { FusionFactory } from '@mmllm/core';
 import type { HybridOptions, TileTags } from '@mmllm/fusion-cross-attn';
 import { z } from 'zod';
+import type { PublishedStage } from '../stages';
 import { readConfig } from './config';
 import { crossLayerNames } from './cross-attention';
+import { allBut, only, published } from './published';
 import type { Wired } from './wired';
 
 const size = z.int().positive();
@@ -70,4 +72,27 @@ function tagsOf({
     tiles: tiles.map((ids, i) => ({ text: `<tile_${i + 1}>`, ids })),
     thumbnail: { text: '<tile_global_thumbnail>', ids: thumbnail },
   };
+}
+
+/** The stages of NVLM-X and NVLM-H. */
+export function nvlmStages({ pretrainBetas }: { pretrainBetas: [number, number] }): PublishedStage[] {
+  const paper = 'arXiv:2409.11402';
+  const shared = {
+    weightDecay: 0.05,
+    clipNorm: 1,
+    from: `${paper}, tables 10 and 11`,
+    sources: { policy: paper },
+  } as const;
+  return [
+    published({
+      name: 'pretrain',
+      policy: only('projector', 'fusion'),
+      learningRate: 1e-4,
+      batchSize: 2048,
+      betas: pretrainBetas,
+      ...shared,
+      sources: { policy: paper, batchSize: paper },
+    }),
+    published({ name: 'sft', policy: allBut('encoder'), learningRate: 1e-5, betas: [0.9, 0.98], ...shared }),
+  ];
 }

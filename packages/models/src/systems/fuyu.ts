@@ -12,7 +12,10 @@ const schema = z.looseObject({
   num_channels: z.literal(3).default(3),
 });
 
-/** Fuyu-8B (Bavishi et al. 2023): no tower at all. Raw patches, one layer, Persimmon; each row of a picture ends in a token. */
+/**
+ * Fuyu-8B (Bavishi et al. 2023): no tower at all. Raw patches, one layer, Persimmon; each row of a picture ends in a
+ * token. It has no stages here: how it was trained is not published.
+ */
 export const fuyu: System = {
   name: 'Fuyu-8B',
   modelType: 'fuyu',
@@ -30,4 +33,5 @@ export const fuyu: System = {
     fusion: inText({ arrangement: rowEnds({ row: '|NEWLINE|' }) }),
     decoder: decoderOf(json, { usual: 'persimmon' }),
   }),
+  stages: [],
 };

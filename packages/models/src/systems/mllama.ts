@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { readConfig } from '../parts/config';
 import { crossLayerNames } from '../parts/cross-attention';
 import { renumbered } from '../parts/layers';
+import { allBut, published } from '../parts/published';
 import { wired } from '../parts/wired';
 import type { System } from '../system';
 
@@ -83,4 +84,8 @@ export const mllama: System = {
       },
     };
   },
+  // The text model stays as it was, so that it answers texts as before.
+  stages: ['pretrain', 'anneal', 'sft'].map((name) =>
+    published({ name, policy: allBut('decoder'), from: 'arXiv:2407.21783, section 7' }),
+  ),
 };

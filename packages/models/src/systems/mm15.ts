@@ -2,9 +2,12 @@ import { prefixMap } from '@mmllm/checkpoints';
 import { mm15 as decoder } from '@mmllm/decoders/mm15';
 import { cAbstractor } from '@mmllm/projectors';
 import { inText } from '../parts/fusion';
+import { everything, published } from '../parts/published';
 import { towerOf } from '../parts/towers';
 import { wired } from '../parts/wired';
 import type { System } from '../system';
+
+const summary = 'a summary of arXiv:2409.20566';
 
 /** MM1.5 (Zhang et al. 2024, arXiv:2409.20566), dense or with experts: CLIP over tiles, the overview last, C-Abstractor. */
 export const mm15: System = {
@@ -19,4 +22,24 @@ export const mm15: System = {
       decoder: { part, names: prefixMap(names, { theirs: 'language_model' }) },
     };
   },
+  stages: [
+    published({ name: 'pretrain', policy: everything, steps: 200_000, from: summary }),
+    published({
+      name: 'continual',
+      policy: everything,
+      learningRate: 1e-5,
+      batchSize: 256,
+      steps: 30_000,
+      schedule: 'cosine',
+      from: summary,
+    }),
+    published({
+      name: 'sft',
+      policy: everything,
+      learningRate: 2e-5,
+      batchSize: 256,
+      steps: 23_000,
+      from: summary,
+    }),
+  ],
 };

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { readConfig } from '../parts/config';
 import { decoderOf } from '../parts/decoders';
 import { inText } from '../parts/fusion';
+import { allBut, only, published } from '../parts/published';
 import { towerOf } from '../parts/towers';
 import type { System } from '../system';
 
@@ -55,4 +56,14 @@ export const nvlmD: System = {
       decoder: decoderOf(json, { key: 'llm_config', usual: 'qwen2' }),
     };
   },
+  stages: [
+    published({
+      name: 'pretrain',
+      policy: only('projector'),
+      learningRate: 1e-4,
+      batchSize: 2048,
+      from: 'arXiv:2409.11402',
+    }),
+    published({ name: 'sft', policy: allBut('encoder'), learningRate: 2e-6, from: 'arXiv:2409.11402' }),
+  ],
 };

@@ -1,7 +1,7 @@
 import { hybrid } from '@mmllm/fusion-cross-attn';
 import { pixelShuffleMlp } from '@mmllm/projectors';
 import { decoderOf } from '../parts/decoders';
-import { nvlmLayers } from '../parts/nvlm';
+import { nvlmLayers, nvlmStages } from '../parts/nvlm';
 import { towerOf } from '../parts/towers';
 import { wired } from '../parts/wired';
 import type { System } from '../system';
@@ -19,4 +19,5 @@ export const nvlmH: System = {
     fusion: nvlmLayers(json, (options) => hybrid({ ...options, single: 'sequence' })),
     decoder: decoderOf(json, { usual: 'qwen2' }),
   }),
+  stages: nvlmStages({ pretrainBetas: [0.9, 0.98] }),
 };

@@ -3,6 +3,7 @@ import { patchMerger } from '@mmllm/projectors';
 import { qwen2Vl as tower } from '@mmllm/vision-encoders/qwen2-vl';
 import { decoderOf } from '../parts/decoders';
 import { inText } from '../parts/fusion';
+import { everything, only, published } from '../parts/published';
 import { wired } from '../parts/wired';
 import type { System } from '../system';
 
@@ -13,6 +14,8 @@ function withSections({ rope_parameters: rope, ...text }: JsonObject): JsonObjec
   if (text.rope_scaling) return { ...text, ...(rope ? { rope_parameters: rope } : {}) };
   return { ...text, rope_parameters: { mrope_section: sections, ...(rope as object | undefined) } };
 }
+
+const summary = 'a summary of arXiv:2409.12191';
 
 /** Qwen2-VL (Wang et al. 2024, arXiv:2409.12191): a tower for any size, blocks of patches merged, positions of three axes. */
 export const qwen2Vl: System = {
@@ -31,4 +34,10 @@ export const qwen2Vl: System = {
       ),
     };
   },
+  // The reference's tower holds the merger, which is our projector.
+  stages: [
+    published({ name: 'vision', policy: only('encoder', 'projector'), from: summary }),
+    published({ name: 'joint', policy: everything, from: summary }),
+    published({ name: 'instruct', policy: only('decoder'), from: summary }),
+  ],
 };

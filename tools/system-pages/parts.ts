@@ -1,0 +1,62 @@
+import {
+  disposeImages,
+  type ImagePreprocessing,
+  type MultimodalModel,
+  type PreparedImage,
+} from '../../packages/core/src/index';
+import { prepareImages } from '../../packages/processors/src/index';
+import type { Seeing } from './figure';
+import { count, table } from './markdown';
+import { sequence } from './sequence';
+import type { SystemFacts } from './systems';
+
+/** The picture of all pages. */
+export const EXAMPLE = { width: 640, height: 480 };
+
+/** The example picture as an encoder wants it, or cut into tiles of its size. */
+export function prepare(own: ImagePreprocessing, tiles?: SystemFacts['tiles']): PreparedImage {
+  const data = new Uint8Array(EXAMPLE.width * EXAMPLE.height * 3);
+  const batch = prepareImages([{ data, ...EXAMPLE }], tiles ? tiled(own, tiles) : own);
+  disposeImages(batch);
+  return batch.images[0];
+}
+
+function tiled(own: ImagePreprocessing, tiles: SystemFacts['tiles'] & {}): ImagePreprocessing {
+  if (own.kind !== 'fixed') throw new Error(`tiles of a preprocessing that is '${own.kind}'`);
+  const { rescale, mean, std, resample, size } = own;
+  return { kind: 'tiles', rescale, mean, std, resample, tileSize: size.height, ...tiles };
+}
+
+/** The text of the example picture and a question, as the decoder reads it. */
+export function sequenceBlock(
+  model: Seeing & MultimodalModel,
+  image: PreparedImage,
+  imageToken: string,
+): string {
+  const pieces = model.fusion.placeholders(model.imageTokens([image])[0]);
+  return ['```text', `${sequence(pieces, imageToken)} What is this?`, '```'].join('\n');
+}
+
+/** Exact counts of every component and of what it consists of. */
+export function parameterTable(model: MultimodalModel): string {
+  const parts = new Map<string, { size: number; members: Set<string> }>();
+  for (const [path, { size }] of model.namedParameters()) {
+    const [component, name, member] = path.split('.');
+    const part = parts.get(`${component}.${name}`) ?? { size: 0, members: new Set() };
+    part.size += size;
+    if (/^\d+$/.test(member)) part.members.add(member);
+    parts.set(`${component}.${name}`, part);
+  }
+  const rows = [...parts].map(([path, { size, members }]) => [
+    path,
+    members.size > 0 ? `${members.size}` : '',
+    count(size),
+  ]);
+  const totals = (['encoder', 'projector', 'fusion', 'decoder'] as const).map((component) => [
+    `**${component}**`,
+    '',
+    `**${count(model[component]?.countParameters() ?? 0)}**`,
+  ]);
+  const total = ['**in all**', '', `**${count(model.countParameters())}**`];
+  return table([['part', 'layers', 'parameters'], ...rows, ...totals, total]);
+}
