@@ -53,7 +53,7 @@ async function compose({
 
 function systemPage(facts: SystemFacts, system: System, model: Seeing & MultimodalModel): string {
   const { file, size, imageToken, link, notes } = facts;
-  const image = prepare(model.encoder.preprocessing, facts.tiles);
+  const image = prepare(model.encoder.preprocessing);
   const source = `packages/models/src/systems/${file}.ts`;
   const sections = [
     GENERATED,

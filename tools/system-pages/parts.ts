@@ -8,23 +8,16 @@ import { prepareImages } from '../../packages/processors/src/index';
 import type { Seeing } from './figure';
 import { count, table } from './markdown';
 import { sequence } from './sequence';
-import type { SystemFacts } from './systems';
 
 /** The picture of all pages. */
 export const EXAMPLE = { width: 640, height: 480 };
 
-/** The example picture as an encoder wants it, or cut into tiles of its size. */
-export function prepare(own: ImagePreprocessing, tiles?: SystemFacts['tiles']): PreparedImage {
+/** The example picture as an encoder wants it. */
+export function prepare(preprocessing: ImagePreprocessing): PreparedImage {
   const data = new Uint8Array(EXAMPLE.width * EXAMPLE.height * 3);
-  const batch = prepareImages([{ data, ...EXAMPLE }], tiles ? tiled(own, tiles) : own);
+  const batch = prepareImages([{ data, ...EXAMPLE }], preprocessing);
   disposeImages(batch);
-  return batch.images[0];
-}
-
-function tiled(own: ImagePreprocessing, tiles: SystemFacts['tiles'] & {}): ImagePreprocessing {
-  if (own.kind !== 'fixed') throw new Error(`tiles of a preprocessing that is '${own.kind}'`);
-  const { rescale, mean, std, resample, size } = own;
-  return { kind: 'tiles', rescale, mean, std, resample, tileSize: size.height, ...tiles };
+  return batch.images[0]!;
 }
 
 /** The text of the example picture and a question, as the decoder reads it. */

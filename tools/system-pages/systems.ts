@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import type { JsonObject } from '../../packages/checkpoints/src/index';
-import type { TiledPreprocessing } from '../../packages/core/src/index';
 import { caseConfig } from '../../packages/models/src/testing/cases';
 
 /** What a page says that no composition knows. */
@@ -14,8 +13,6 @@ export interface SystemFacts {
     readonly parameters?: number;
     readonly countedBy?: string;
   };
-  /** How pictures are cut into tiles, where only a `preprocessor_config.json` says so. */
-  readonly tiles?: Pick<TiledPreprocessing, 'fit' | 'minTiles' | 'maxTiles' | 'thumbnail'>;
   /** The published token that stands for pictures, or a usual one. */
   readonly imageToken: string;
   /** Where there is no paper to link. */
@@ -54,7 +51,6 @@ const qwen72b: JsonObject = {
   tie_word_embeddings: false,
 };
 const internVit = census['intern-vit-6b-448-v1-5'].config;
-const nvlmTiles = { minTiles: 1, maxTiles: 6, thumbnail: 'last' } as const;
 /** A layer before every eighth. The ids of the tags do not show in a page. */
 const nvlmLayers: JsonObject = {
   vision_config: internVit,
@@ -163,7 +159,6 @@ export const systemFacts: readonly SystemFacts[] = [
   {
     file: 'internvl',
     size: tiny('internvl/base'),
-    tiles: { minTiles: 1, maxTiles: 12, thumbnail: 'last' },
     imageToken: '<IMG_CONTEXT>',
     notes: [
       'No published size has parts that are all among ours, so the figure is tiny.',
@@ -185,7 +180,6 @@ export const systemFacts: readonly SystemFacts[] = [
       parameters: 78_863_416_704,
       countedBy,
     },
-    tiles: nvlmTiles,
     imageToken: '<image>',
     notes: [
       'The published tower has seven heads more, which do nothing, so that its heads divide by eight; with them there are 79,379,593,344 parameters.',
@@ -203,7 +197,6 @@ export const systemFacts: readonly SystemFacts[] = [
         projector_config: { model_type: 'linear', bias: false },
       },
     },
-    tiles: nvlmTiles,
     imageToken: '<Image>',
     notes: [
       'There is no code and there are no weights. What is inside of a cross-attention layer is unpublished, so the counts of the fusion are those of this reconstruction.',
@@ -221,7 +214,6 @@ export const systemFacts: readonly SystemFacts[] = [
         projector_config: { model_type: 'normed_mlp', hidden_size: 29_568, bias: false },
       },
     },
-    tiles: nvlmTiles,
     imageToken: '<image>',
     notes: [
       'There is no code and there are no weights. What is inside of a cross-attention layer is unpublished, so the counts of the fusion are those of this reconstruction.',
@@ -241,7 +233,6 @@ export const systemFacts: readonly SystemFacts[] = [
   {
     file: 'mm15',
     size: tiny('mm1.5/dense'),
-    tiles: { fit: 'pad', minTiles: 4, maxTiles: 9, thumbnail: 'last' },
     imageToken: '<image>',
     notes: [
       'There is no code and there are no weights, and no source tells the sizes of the decoders.',

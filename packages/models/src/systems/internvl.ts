@@ -2,6 +2,7 @@ import { pixelShuffleMlp } from '@mmllm/projectors';
 import { decoderOf } from '../parts/decoders';
 import { inText } from '../parts/fusion';
 import { allBut, everything, published } from '../parts/published';
+import { tilesOf } from '../parts/tiling';
 import { towerOf } from '../parts/towers';
 import { wired } from '../parts/wired';
 import type { System } from '../system';
@@ -15,8 +16,11 @@ const shared = { epochs: 1, schedule: 'cosine', weightDecay: 0.05 } as const;
 export const internVl: System = {
   name: 'InternVL',
   modelType: 'internvl',
-  wire: (json) => ({
-    encoder: towerOf(json, { usual: 'internvl_vision' }),
+  wire: (json, preprocessing) => ({
+    encoder: towerOf(json, {
+      usual: 'internvl_vision',
+      tiling: tilesOf(preprocessing, { maxTiles: 12 }),
+    }),
     projector: wired(pixelShuffleMlp, json),
     fusion: inText(),
     decoder: decoderOf(json, { usual: 'qwen2' }),

@@ -6,6 +6,7 @@ import { readConfig } from '../parts/config';
 import { decoderOf } from '../parts/decoders';
 import { inText } from '../parts/fusion';
 import { allBut, only, published } from '../parts/published';
+import { dynamicTiles } from '../parts/tiling';
 import { towerOf } from '../parts/towers';
 import type { System } from '../system';
 
@@ -50,7 +51,11 @@ export const nvlmD: System = {
       bias: false,
     };
     return {
-      encoder: towerOf(json, { usual: 'intern_vit_6b', prefixes: ['vision_model'] }),
+      encoder: towerOf(json, {
+        usual: 'intern_vit_6b',
+        prefixes: ['vision_model'],
+        tiling: dynamicTiles(json),
+      }),
       projector: { part: pixelShuffleMlp(projector), names: pixelShuffleOriginalNames(projector) },
       fusion: inText({ arrangement: tileTags() }),
       decoder: decoderOf(json, { key: 'llm_config', usual: 'qwen2' }),

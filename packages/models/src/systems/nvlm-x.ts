@@ -2,6 +2,7 @@ import { crossAttention } from '@mmllm/fusion-cross-attn';
 import { pixelShuffleMlp } from '@mmllm/projectors';
 import { decoderOf } from '../parts/decoders';
 import { nvlmLayers, nvlmStages } from '../parts/nvlm';
+import { dynamicTiles } from '../parts/tiling';
 import { towerOf } from '../parts/towers';
 import { wired } from '../parts/wired';
 import type { System } from '../system';
@@ -14,7 +15,11 @@ export const nvlmX: System = {
   name: 'NVLM-X',
   modelType: 'nvlm_x',
   wire: (json) => ({
-    encoder: towerOf(json, { usual: 'internvl_vision', prefixes: ['vision_tower'] }),
+    encoder: towerOf(json, {
+      usual: 'internvl_vision',
+      prefixes: ['vision_tower'],
+      tiling: dynamicTiles(json),
+    }),
     projector: wired(pixelShuffleMlp, json),
     fusion: nvlmLayers(json, ({ opening: _, ...options }) => crossAttention(options)),
     decoder: decoderOf(json, { usual: 'qwen2' }),
