@@ -1,16 +1,9 @@
 import { startBackend } from '@mmllm/backends';
 import { loadWeights, saveWeights } from '@mmllm/checkpoints';
-import { ConfigError, composeModel, type ModelInputs } from '@mmllm/core';
-import { llama } from '@mmllm/decoders/llama';
-import { mistral } from '@mmllm/decoders/mistral';
-import { rowEnds, unified } from '@mmllm/fusion-unified';
-import { mlp } from '@mmllm/projectors';
-import { clip } from '@mmllm/vision-encoders/clip';
-import { pixtral as pixtralTower } from '@mmllm/vision-encoders/pixtral';
+import { ConfigError } from '@mmllm/core';
 import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openParityCase, type ParityCase } from '../../cli/src/parity';
-import { densePictures, pixtralPictures } from '../../cli/src/parity/families/pictures';
 import { fixtureFiles } from '../../cli/src/testing/case-files';
 import { composeSystem, systemOf, systems } from './index';
 import { systemCases } from './testing/cases';
@@ -63,51 +56,4 @@ describe('a system', () => {
     }
     await golden.close();
   });
-});
-
-/** The logits of a model, and of one that is composed by hand with the same weights. */
-async function compare(name: string, byHand: () => Promise<Awaited<ReturnType<typeof composeModel>>>) {
-  const golden = await open(name);
-  const json = await golden.config();
-  const { model, names, imageTokenId } = await composeSystem(systemOf(json), json);
-  await loadWeights(model, await golden.weights(), names);
-  const other = await byHand();
-  for (const [path, parameter] of model.namedParameters())
-    other.parameter(path).assign(await parameter.read());
-  expect(other.countParameters()).toBe(model.countParameters());
-  const pictures =
-    name === 'pixtral/base'
-      ? await pixtralPictures(golden, json)
-      : densePictures(await golden.floats('in.pixel_values'));
-  const ids = await golden.ids('in.input_ids');
-  const perSample = pictures.images.length / ids.shape[0];
-  const imagesPerSample = new Array<number>(ids.shape[0]).fill(perSample);
-  const inputs: ModelInputs = { ids, imageTokenId, imagesPerSample, images: pictures };
-  const [ours, theirs] = [model.forward(inputs), other.forward(inputs)];
-  expect(await ours.data()).toEqual(await theirs.data());
-  await golden.close();
-}
-
-describe('composed by hand from single packages', () => {
-  it('LLaVA gives the same bits', () =>
-    compare('llava/base', async () => {
-      const json = await (await open('llava/base')).config();
-      return composeModel({
-        encoder: clip(clip.checkpoint.config(json)),
-        projector: mlp({ numLayers: 2 }),
-        fusion: unified(),
-        decoder: llama(llama.checkpoint.config(json.text_config as typeof json)),
-      });
-    }));
-
-  it('Pixtral gives the same bits', () =>
-    compare('pixtral/base', async () => {
-      const json = await (await open('pixtral/base')).config();
-      return composeModel({
-        encoder: pixtralTower(pixtralTower.checkpoint.config(json)),
-        projector: mlp({ numLayers: 2 }),
-        fusion: unified({ arrangement: rowEnds({ row: '[IMG_BREAK]', last: '[IMG_END]' }) }),
-        decoder: mistral(mistral.checkpoint.config(json.text_config as typeof json)),
-      });
-    }));
 });

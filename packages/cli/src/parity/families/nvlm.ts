@@ -22,7 +22,7 @@ const named = (json: JsonObject): JsonObject => ({
 });
 
 /** Tiles of each row: a picture's own, its thumbnail last, and filling behind them. The caller owns the result. */
-async function pictures(golden: ParityCase): Promise<ImageBatch> {
+export async function nvlmPictures(golden: ParityCase): Promise<ImageBatch> {
   const { data, shape } = await golden.floats('in.pixel_values');
   const [batch, tiles, channels, height, width] = shape as [number, number, number, number, number];
   const owners = (await golden.ints('in.image_of_tile')).data;
@@ -92,4 +92,10 @@ async function layerOf({ injections = [] }: DecoderInputs, hidden: tf.Tensor3D):
 }
 
 /** The cases of NVLM-X and NVLM-H. */
-export const nvlm = wholeModel({ pictures, config: named, features: 'all', also: parts, ofLargest: true });
+export const nvlm = wholeModel({
+  pictures: nvlmPictures,
+  config: named,
+  features: 'all',
+  also: parts,
+  ofLargest: true,
+});
