@@ -1,5 +1,5 @@
 import { type FolderReader, ModelFolder, openModelFolder, opfsStorage } from '@mmllm/checkpoints';
-import type { DownloadProgress } from '@mmllm/checkpoints/hub';
+import type { DownloadOptions } from '@mmllm/checkpoints/hub/node';
 import { CheckpointError } from '@mmllm/core';
 
 /**
@@ -9,9 +9,8 @@ import { CheckpointError } from '@mmllm/core';
 export type ModelPlace = string | FolderReader | ModelFolder;
 
 export interface PlaceOptions {
-  /** Of the Hub: a branch, a tag or a commit. Default `main`. */
-  readonly revision?: string;
-  readonly onDownload?: (progress: DownloadProgress) => void;
+  /** Of a model of the Hub: revision, token, progress of the download and more. */
+  readonly hub?: Omit<DownloadOptions, 'signal' | 'files'>;
   readonly signal?: AbortSignal;
 }
 
@@ -40,16 +39,13 @@ async function nodePlace(name: string, options: PlaceOptions): Promise<FolderRea
   const { downloadModel } = await nodeOnly<typeof import('@mmllm/checkpoints/hub/node')>(
     '@mmllm/checkpoints/hub/node',
   );
-  const { revision, onDownload: onProgress, signal } = options;
-  return fileStorage(await downloadModel(name, { revision, onProgress, signal }));
+  const { hub, signal } = options;
+  return fileStorage(await downloadModel(name, { ...hub, signal }));
 }
 
-async function browserPlace(
-  name: string,
-  { revision, onDownload: onProgress, signal }: PlaceOptions,
-): Promise<FolderReader> {
+async function browserPlace(name: string, { hub, signal }: PlaceOptions): Promise<FolderReader> {
   const { hubFiles } = await import('@mmllm/checkpoints/hub');
-  return hubFiles(name, { storage: opfsStorage('hub'), revision, onProgress, signal });
+  return hubFiles(name, { storage: opfsStorage('hub'), ...hub, signal });
 }
 
 const isHubName = (name: string) => /^[\w-][\w.-]*(\/[\w.-]+)?$/.test(name);
