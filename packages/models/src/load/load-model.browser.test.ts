@@ -16,7 +16,7 @@ it('loads a model in a page, and gives the logits of its case', async () => {
   const ids = await golden.ids('in.input_ids');
   const imagesPerSample = new Array<number>(ids.shape[0]).fill(images.images.length / ids.shape[0]);
   const logits = model.forward({ ids, imageTokenId: model.imageTokenId, imagesPerSample, images });
-  const [values, expected] = [await logits.data(), await golden.floats('out.logits')];
+  const [values, expected] = [await logits.data<'float32'>(), await golden.floats('out.logits')];
   const furthest = values.reduce((most, value, i) => Math.max(most, Math.abs(value - expected.data[i]!)), 0);
   expect(furthest).toBeLessThan(1e-4);
   tf.dispose([logits, images.pixels]);
