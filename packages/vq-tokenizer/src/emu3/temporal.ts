@@ -28,8 +28,10 @@ export class BatchNorm extends Module {
   /** float32[…, channels] to the same shape. */
   forward<T extends tf.Tensor>(x: T): T {
     return tf.tidy(() => {
+      // As rows: tfjs has no broadcast of five axes on webgpu.
+      const centred = tf.sub(tf.reshape(x, [-1, this.weight.size]), this.runningMean.value);
       const scale = tf.mul(tf.rsqrt(tf.add(this.runningVariance.value, EPS)), this.weight.value);
-      return tf.add<T>(tf.mul(tf.sub(x, this.runningMean.value), scale), this.bias.value);
+      return tf.reshape(tf.add(tf.mul(centred, scale), this.bias.value), x.shape) as T;
     });
   }
 }
