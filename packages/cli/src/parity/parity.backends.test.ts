@@ -19,6 +19,8 @@ const cases = [
   'decoder-aria-moe/base',
   'c-abstractor/base',
   'perceiver-resampler/base',
+  'janus-vq/base',
+  'emu3-vq/base',
 ];
 
 describeBackends('parity', () => {

@@ -14,7 +14,7 @@ export interface TrainedParameter {
 
 /** One line of the freeze table. */
 export interface PolicyRow {
-  /** First name of the paths: `encoder`, `projector`, `fusion`, `decoder`, `objective`. */
+  /** First name of the paths: `encoder`, `projector`, `fusion`, `decoder`, `generator`, `objective`. */
   readonly component: string;
   /** Number of values. */
   readonly parameters: number;
