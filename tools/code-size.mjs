@@ -14,8 +14,10 @@ const transformers = {
   version: '5.18.0',
   files: {
     aria: { file: 'modeling_aria.py', code: 718, raw: 1126 },
+    emu3: { file: 'modeling_emu3.py', code: 1172, raw: 1627 },
     fuyu: { file: 'modeling_fuyu.py', code: 188, raw: 303 },
     internvl: { file: 'modeling_internvl.py', code: 567, raw: 862 },
+    janus: { file: 'modeling_janus.py', code: 951, raw: 1345 },
     llava: { file: 'modeling_llava.py', code: 266, raw: 386 },
     'llava-next': { file: 'modeling_llava_next.py', code: 399, raw: 643 },
     mllama: { file: 'modeling_mllama.py', code: 1022, raw: 1620 },

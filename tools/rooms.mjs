@@ -19,6 +19,7 @@ export const rooms = {
   decoders: ['core', 'nn', 'checkpoints'],
   'fusion-unified': ['core', 'nn'],
   'fusion-cross-attn': ['core', 'nn', 'fusion-unified'],
+  'vq-tokenizer': ['core', 'nn', 'checkpoints'],
   trainer: ['core', 'nn', 'checkpoints', 'processors'],
   models: [
     'core',
@@ -30,6 +31,7 @@ export const rooms = {
     'decoders',
     'fusion-unified',
     'fusion-cross-attn',
+    'vq-tokenizer',
     'trainer',
   ],
   cli: [
@@ -44,6 +46,7 @@ export const rooms = {
     'decoders',
     'fusion-unified',
     'fusion-cross-attn',
+    'vq-tokenizer',
     'trainer',
     'models',
   ],

@@ -1,4 +1,5 @@
 import {
+  type ImageGenerator,
   type ImageTokens,
   type Module,
   type MultimodalModel,
@@ -10,7 +11,13 @@ import { count } from './markdown';
 type Views = ImageTokens['views'];
 
 /** A model that sees. */
-export type Seeing = Required<Pick<MultimodalModel, 'encoder' | 'projector' | 'fusion' | 'decoder'>>;
+export type Seeing = Required<Pick<MultimodalModel, 'encoder' | 'projector' | 'fusion' | 'decoder'>> &
+  Pick<MultimodalModel, 'generator'>;
+
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
 
 /** How a picture goes through a model, as a Mermaid diagram; runs no kernel. */
 export function figure(model: Seeing, image: PreparedImage): string {
@@ -27,9 +34,44 @@ export function figure(model: Seeing, image: PreparedImage): string {
     edge('picture', pixelsOf(image), 'encoder'),
     edge('encoder', `${count(rowsOf(encoded).count)} × ${count(encoder.featureSize)}`, 'projector'),
     ...join(model, projected),
+    ...(model.generator ? made(model.generator) : []),
   ];
-  return ['```mermaid', 'flowchart LR', ...lines.map((line) => `  ${line}`), '```'].join('\n');
+  return drawn(lines);
 }
+
+/** How a picture goes through a model that reads codes as words; runs no kernel. */
+export function figureOfCodes(
+  { decoder, generator }: Pick<MultimodalModel, 'decoder'> & { generator: ImageGenerator },
+  { width, height }: PictureSize,
+): string {
+  const { tokenizer } = generator;
+  const codes = count((height / tokenizer.stride) * (width / tokenizer.stride));
+  return drawn([
+    `picture(["picture<br/>${width} × ${height}"])`,
+    box('tokenizer', tokenizer, `${count(tokenizer.codebookSize)} codes`),
+    box('decoder', decoder, sizeOf({ decoder })),
+    'text(["text"])',
+    'answer(["answer"])',
+    'made(["picture"])',
+    edge('picture', `${width} × ${height}`, 'tokenizer'),
+    edge('tokenizer', `${codes} codes, each a word`, 'decoder'),
+    edge('text', 'words', 'decoder'),
+    'decoder --> answer',
+    edge('decoder', 'words of codes', 'tokenizer'),
+    'tokenizer --> made',
+  ]);
+}
+
+/** What makes pictures, beside the answers in words. */
+const made = (generator: ImageGenerator): string[] => [
+  box('generator', generator, `${count(generator.tokenizer.codebookSize)} codes`),
+  'made(["picture"])',
+  edge('decoder', 'codes', 'generator'),
+  'generator --> made',
+];
+
+const drawn = (lines: readonly string[]): string =>
+  ['```mermaid', 'flowchart LR', ...lines.map((line) => `  ${line}`), '```'].join('\n');
 
 /** What differs between the methods: how features come into the decoder. */
 function join(model: Seeing, { views }: ImageTokens): string[] {
@@ -78,7 +120,8 @@ function interleaved(model: Seeing, rows: string): string[] {
   ];
 }
 
-const sizeOf = ({ decoder }: Seeing) => `${decoder.numLayers} layers, ${count(decoder.hiddenSize)} wide`;
+const sizeOf = ({ decoder }: Pick<Seeing, 'decoder'>) =>
+  `${decoder.numLayers} layers, ${count(decoder.hiddenSize)} wide`;
 
 const component: Readonly<Record<string, string>> = { cross: 'fusion', layers: 'decoder' };
 

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 import type { MultimodalModel } from '../../packages/core/src/index';
 import { composeSystem, type System, systemOf } from '../../packages/models/src/index';
-import { figure, type Seeing } from './figure';
+import { figure, figureOfCodes, type Seeing } from './figure';
 import { flamingoPage } from './flamingo';
 import { count, linkPapers, table } from './markdown';
-import { EXAMPLE, parameterTable, prepare, sequenceBlock } from './parts';
+import { codesBlock, EXAMPLE, parameterTable, prepare, sequenceBlock } from './parts';
 import { stageTable } from './stages';
 import { type SystemFacts, systemFacts } from './systems';
 
@@ -16,6 +16,7 @@ const METHODS: Readonly<Record<string, string>> = {
   unified: 'in the sequence (Method A)',
   'cross-attention': 'across layers (Method B)',
   hybrid: 'both ways (hybrid)',
+  codes: 'as words of the decoder',
 };
 
 /** Every page below `docs/systems`, by its file name. Needs a backend, to prepare the example picture. */
@@ -28,7 +29,7 @@ export async function systemPages(): Promise<Map<string, string>> {
     const parameters = count(model.countParameters());
     index.push([
       `[${system.name}](${facts.file}.md)`,
-      METHODS[model.fusion.name],
+      METHODS[model.fusion?.name ?? 'codes'],
       parameters,
       facts.size.name,
     ]);
@@ -38,22 +39,34 @@ export async function systemPages(): Promise<Map<string, string>> {
   return pages;
 }
 
-async function compose({
-  size,
-  file,
-}: SystemFacts): Promise<{ system: System; model: Seeing & MultimodalModel }> {
+async function compose({ size, file }: SystemFacts): Promise<{ system: System; model: MultimodalModel }> {
   const system = systemOf(size.config);
   const { model } = await composeSystem(system, size.config);
   const parameters = model.countParameters();
   if (size.parameters && size.parameters !== parameters)
     throw new Error(`${file}: ${parameters} parameters, and ${size.parameters} elsewhere`);
-  // Every system has all its parts.
-  return { system, model: model as Seeing & MultimodalModel };
+  return { system, model };
 }
 
-function systemPage(facts: SystemFacts, system: System, model: Seeing & MultimodalModel): string {
-  const { file, size, imageToken, link, notes } = facts;
-  const image = prepare(model.encoder.preprocessing);
+/** The figure, and the sequence of the example. */
+function drawingOf(model: MultimodalModel, { imageToken }: SystemFacts): [figure: string, sequence: string] {
+  const { encoder, generator } = model;
+  if (encoder) {
+    const image = prepare(encoder.preprocessing);
+    // A model that sees has all the parts for it.
+    const seeing = model as Seeing & MultimodalModel;
+    return [figure(seeing, image), sequenceBlock(seeing, image, imageToken)];
+  }
+  if (!generator) throw new Error('a model without pictures');
+  return [
+    figureOfCodes({ ...model, decoder: model.decoder, generator }, EXAMPLE),
+    codesBlock(generator.tokenizer.stride, imageToken),
+  ];
+}
+
+function systemPage(facts: SystemFacts, system: System, model: MultimodalModel): string {
+  const { file, size, link, notes } = facts;
+  const [drawing, sequence] = drawingOf(model, facts);
   const source = `packages/models/src/systems/${file}.ts`;
   const sections = [
     GENERATED,
@@ -62,10 +75,10 @@ function systemPage(facts: SystemFacts, system: System, model: Seeing & Multimod
     `Wired in [\`${source}\`](../../${source}); reads a \`config.json\` of \`model_type\` \`${system.modelType}\`.`,
     '## The figure',
     `Drawn from the composed model for a picture of ${EXAMPLE.width} × ${EXAMPLE.height}. Size: ${size.name}.`,
-    figure(model, image),
+    drawing,
     '## The sequence',
     'What the decoder reads for this picture and a question, without the marks of a chat template:',
-    sequenceBlock(model, image, imageToken),
+    sequence,
     '## The parameters',
     ...(size.countedBy ? [`Counted by ${size.countedBy}, the sum is the same.`] : []),
     parameterTable(model),

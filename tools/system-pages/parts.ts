@@ -30,10 +30,23 @@ export function sequenceBlock(
   return ['```text', `${sequence(pieces, imageToken)} What is this?`, '```'].join('\n');
 }
 
+/** The same where each code is a word, and each row of them has an end. */
+export function codesBlock(stride: number, word: string): string {
+  const [rows, columns] = [EXAMPLE.height / stride, EXAMPLE.width / stride];
+  const picture = `<boi>${rows}*${columns}<img>(${word}×${columns} <eol>)×${rows} <eof><eoi>`;
+  return ['```text', `<bos>${picture} What is this?`, '```'].join('\n');
+}
+
+/** Those that a model has. */
+export const componentsOf = (model: MultimodalModel) =>
+  (['encoder', 'projector', 'fusion', 'decoder', 'generator'] as const).filter((name) => model[name]);
+
 /** Exact counts of every component and of what it consists of. */
 export function parameterTable(model: MultimodalModel): string {
   const parts = new Map<string, { size: number; members: Set<string> }>();
-  for (const [path, { size }] of model.namedParameters()) {
+  for (const [path, { size, trainable }] of model.namedParameters()) {
+    // Running statistics are no parameters.
+    if (!trainable) continue;
     const [component, name, member] = path.split('.');
     const part = parts.get(`${component}.${name}`) ?? { size: 0, members: new Set() };
     part.size += size;
@@ -45,10 +58,10 @@ export function parameterTable(model: MultimodalModel): string {
     members.size > 0 ? `${members.size}` : '',
     count(size),
   ]);
-  const totals = (['encoder', 'projector', 'fusion', 'decoder'] as const).map((component) => [
+  const totals = componentsOf(model).map((component) => [
     `**${component}**`,
     '',
-    `**${count(model[component]?.countParameters() ?? 0)}**`,
+    `**${count(model[component]!.countParameters())}**`,
   ]);
   const total = ['**in all**', '', `**${count(model.countParameters())}**`];
   return table([['part', 'layers', 'parameters'], ...rows, ...totals, total]);

@@ -2,12 +2,11 @@ import type { MultimodalModel } from '../../packages/core/src/index';
 import type { PublishedStage } from '../../packages/models/src/index';
 import { resolvePolicy } from '../../packages/trainer/src/index';
 import { linkPapers, table } from './markdown';
-
-const COMPONENTS = ['encoder', 'projector', 'fusion', 'decoder'];
+import { componentsOf } from './parts';
 
 /** A recipe as a table: what learns how fast, the settings that are told, and who tells them. */
 export function stageTable(model: MultimodalModel, stages: readonly PublishedStage[]): string {
-  const head = ['stage', ...COMPONENTS, 'batch', 'other settings', 'sources'];
+  const head = ['stage', ...componentsOf(model), 'batch', 'other settings', 'sources'];
   return table([head, ...stages.map((stage) => row(model, stage))]);
 }
 
@@ -16,7 +15,7 @@ function row(model: MultimodalModel, stage: PublishedStage): string[] {
   // A rate that nobody tells is NaN among those that are.
   const defaults = { learningRate: learningRate ?? Number.NaN, weightDecay: 0 };
   const { rows } = resolvePolicy(model, policy, defaults, name);
-  const cells = COMPONENTS.map((component) => {
+  const cells = componentsOf(model).map((component) => {
     const found = rows.find((row) => row.component === component);
     if (!found) return '–';
     if (found.trained === 0) return 'frozen';

@@ -276,4 +276,25 @@ export const systemFacts: readonly SystemFacts[] = [
       'Before these stages the tower was trained alone, on 2.5B pairs of pictures and texts. Learning rates are unverified and left out.',
     ],
   },
+  {
+    file: 'janus',
+    size: counted('janus-1.3b'),
+    imageToken: '<image_placeholder>',
+    notes: [
+      "The original code has a head of its own and an attention pool that nothing reads: 2,089,232,011 parameters. In transformers' layout the head is the embedding, and the pool is gone.",
+      'SigLIP has the exact GELU here, and its approximation in SigLIP itself.',
+      'Vectors of codes to be read are a table of their own; the codebook serves to decode alone. Whether that table learns with the adaptors is not said.',
+      'The paper looks up codes by normalised vectors; transformers compares them as they are, and so does this.',
+    ],
+  },
+  {
+    file: 'emu3',
+    size: counted('emu3-8b'),
+    imageToken: '<code>',
+    notes: [
+      'Its tokenizer is described as MoVQGAN, whose codebook has 16,384 codes; it has 32,768.',
+      'The context is 131,072 tokens in the paper, and 9,216 by default in the code.',
+      'The loss of codes counts half. Tuning for quality and preference optimisation follow, of which no rate is told; a separate track learns to read pictures.',
+    ],
+  },
 ];

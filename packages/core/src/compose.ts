@@ -2,6 +2,8 @@ import type {
   Decoder,
   FusionFactory,
   ImageEncoder,
+  ImageGenerator,
+  ImageGeneratorFactory,
   Processor,
   ProcessorFactory,
   Projector,
@@ -19,6 +21,8 @@ export interface VisionLanguageParts {
   readonly projector: ProjectorFactory;
   readonly fusion: FusionFactory;
   readonly decoder: Decoder;
+  /** How it makes pictures, if it does. */
+  readonly generator?: ImageGeneratorFactory;
   readonly processor?: ProcessorFactory;
   /** What `generate` does where a call says nothing else, such as `generationFromHuggingFace` gives. */
   readonly generation?: ModelGenerateOptions;
@@ -30,6 +34,8 @@ export interface TextParts {
   readonly projector?: undefined;
   readonly fusion?: undefined;
   readonly decoder: Decoder;
+  /** How it makes pictures, if it does. */
+  readonly generator?: ImageGeneratorFactory;
   readonly processor?: ProcessorFactory;
   /** What `generate` does where a call says nothing else, such as `generationFromHuggingFace` gives. */
   readonly generation?: ModelGenerateOptions;
@@ -62,7 +68,8 @@ export async function composeModel(
 function build(parts: VisionLanguageParts | TextParts) {
   const decoder = adapt('decoder', parts.decoder);
   const processor = parts.processor && adapt('processor', parts.processor);
-  if (!parts.encoder) return { decoder, processor: fitting(processor?.build({}), decoder) };
+  const generator = parts.generator && buildGenerator(parts.generator, decoder);
+  if (!parts.encoder) return { decoder, generator, processor: fitting(processor?.build({}), decoder) };
   const encoder = adapt('encoder', parts.encoder);
   const sizes = { inputSize: encoder.featureSize, outputSize: decoder.hiddenSize };
   const projector = adapt('projector', adapt('projector', parts.projector).build(sizes));
@@ -70,7 +77,13 @@ function build(parts: VisionLanguageParts | TextParts) {
   const fusion = adapt('fusion', adapt('fusion', parts.fusion).build({ decoder, encoder }));
   checkContext(tokensOfPicture({ encoder, projector, fusion }), decoder);
   const built = fitting(processor?.build({ encoder, projector, fusion }), decoder);
-  return { encoder, projector, fusion, decoder, processor: built };
+  return { encoder, projector, fusion, decoder, generator, processor: built };
+}
+
+function buildGenerator(factory: ImageGeneratorFactory, decoder: Decoder): ImageGenerator {
+  const generator = adapt('generator', adapt('generator', factory).build({ decoder }));
+  adapt('tokenizer', generator.tokenizer);
+  return generator;
 }
 
 /** @throws ShapeError for a vocabulary that the decoder cannot embed. */

@@ -2,7 +2,7 @@ import { rowsOf } from './contracts';
 import { largestImage } from './largest-image';
 import type { MultimodalModel } from './model';
 
-const components = ['encoder', 'projector', 'fusion', 'decoder'] as const;
+const components = ['encoder', 'projector', 'fusion', 'decoder', 'generator'] as const;
 
 /** A table of the parts with exact parameter counts, and the tokens that one picture takes. */
 export function describeModel(model: MultimodalModel): string {

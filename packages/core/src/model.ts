@@ -6,6 +6,7 @@ import type {
   ImageBatch,
   ImageEncoder,
   ImageFeatures,
+  ImageGenerator,
   ImageTokens,
   ModelInputs,
   PreparedImage,
@@ -27,13 +28,15 @@ export interface ModelParts {
   readonly projector?: Projector;
   readonly fusion?: Fusion;
   readonly decoder: Decoder;
+  readonly generator?: ImageGenerator;
   readonly processor?: Processor;
   /** What `generate` does where a call says nothing else, such as `generationFromHuggingFace` gives. */
   readonly generation?: ModelGenerateOptions;
 }
 
 /**
- * A multimodal LLM wired from parts. Its parameter paths start with `encoder`, `projector`, `fusion` and `decoder`.
+ * A multimodal LLM wired from parts. Its parameter paths start with `encoder`, `projector`, `fusion`, `decoder` and
+ * `generator`.
  * Made by `composeModel`.
  */
 export class MultimodalModel extends Module {
@@ -41,15 +44,18 @@ export class MultimodalModel extends Module {
   readonly projector?: Projector;
   readonly fusion?: Fusion;
   readonly decoder: Decoder;
+  /** How it makes pictures; absent in a model that only reads them. */
+  readonly generator?: ImageGenerator;
   readonly #processor?: Processor;
   readonly #generation: ModelGenerateOptions;
 
-  constructor({ encoder, projector, fusion, decoder, processor, generation = {} }: ModelParts) {
+  constructor({ encoder, projector, fusion, decoder, generator, processor, generation = {} }: ModelParts) {
     super();
     this.encoder = encoder;
     this.projector = projector;
     this.fusion = fusion;
     this.decoder = decoder;
+    this.generator = generator;
     this.#processor = processor;
     this.#generation = generation;
     for (const [path, parameter] of this.namedParameters()) parameter.path = path;

@@ -40,6 +40,12 @@ describe('Module', () => {
     })();
     expect(huge.countParameters()).toBe(1e11);
     expect(new Stack().countParameters()).toBe(19);
+    class Measured extends Module {
+      readonly weight = new Parameter([3], { initializer: ones });
+      readonly runningMean = new Parameter([3], { initializer: zeros, trainable: false });
+    }
+    expect(new Measured().countParameters()).toBe(3);
+    expect([...new Measured().namedParameters()].length).toBe(2);
     expect(tf.memory().numTensors).toBe(before);
   });
 

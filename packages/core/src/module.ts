@@ -59,7 +59,7 @@ export abstract class Module {
   /** The exact number of trainable values; needs no memory. */
   countParameters(): number {
     let count = 0;
-    for (const [, parameter] of this.namedParameters()) count += parameter.size;
+    for (const [, { size, trainable }] of this.namedParameters()) if (trainable) count += size;
     return count;
   }
 

@@ -14,6 +14,8 @@ export interface ParameterOptions {
   initializer: Initializer;
   /** Whether weight decay applies. Default: for two and more dimensions, so not for norms and biases. */
   decay?: boolean;
+  /** False for what is measured and not learnt, such as running statistics: part of a file, but never trained or counted. Default true. */
+  trainable?: boolean;
 }
 
 /**
@@ -25,6 +27,7 @@ export class Parameter {
   readonly shape: readonly number[];
   readonly size: number;
   readonly decay: boolean;
+  readonly trainable: boolean;
   readonly initializer: Initializer;
   /** Where it sits in the model it was composed into, for messages. */
   path = 'parameter';
@@ -32,7 +35,10 @@ export class Parameter {
   private heldWeight: HeldWeight | undefined;
   private format: WeightFormat | undefined;
 
-  constructor(shape: readonly number[], { initializer, decay = shape.length >= 2 }: ParameterOptions) {
+  constructor(
+    shape: readonly number[],
+    { initializer, decay = shape.length >= 2, trainable = true }: ParameterOptions,
+  ) {
     for (const dimension of shape) {
       if (!Number.isSafeInteger(dimension) || dimension <= 0) {
         throw new ShapeError({
@@ -46,6 +52,7 @@ export class Parameter {
     this.size = shape.reduce((product, dimension) => product * dimension, 1);
     this.initializer = initializer;
     this.decay = decay;
+    this.trainable = trainable;
   }
 
   static isInstance(value: unknown): value is Parameter {

@@ -18,8 +18,10 @@ export {
 export { systemOf, systems } from './systems';
 export { aria } from './systems/aria';
 export { baichuanOmni } from './systems/baichuan-omni';
+export { emu3 } from './systems/emu3';
 export { fuyu } from './systems/fuyu';
 export { internVl } from './systems/internvl';
+export { janus } from './systems/janus';
 export { llava } from './systems/llava';
 export { llavaNext } from './systems/llava-next';
 export { mllama } from './systems/mllama';

@@ -1,9 +1,11 @@
 import { composeMaps, type JsonObject, type NameMap, prefixMap } from '@mmllm/checkpoints';
 import {
+  ConfigError,
   composeModel,
   type Decoder,
   type FusionFactory,
   type ImageEncoder,
+  type ImageGeneratorFactory,
   type ImagePreprocessing,
   type MultimodalModel,
   type ProcessorFactory,
@@ -14,12 +16,17 @@ import { z } from 'zod';
 import type { Wired } from './parts/wired';
 import type { PublishedStage } from './stages';
 
-/** The parts of a system at the size of one `config.json`, shape-only, and what they are called in its file. */
+/**
+ * The parts of a system at the size of one `config.json`, shape-only, and what they are called in its file. Encoder,
+ * projector and fusion go together; a system that reads pictures as words has none of them.
+ */
 export interface Wiring {
-  readonly encoder: Wired<ImageEncoder>;
-  readonly projector: Wired<ProjectorFactory>;
-  readonly fusion: Wired<FusionFactory>;
+  readonly encoder?: Wired<ImageEncoder>;
+  readonly projector?: Wired<ProjectorFactory>;
+  readonly fusion?: Wired<FusionFactory>;
   readonly decoder: Wired<Decoder>;
+  /** How it makes pictures, if it does. */
+  readonly generator?: Wired<ImageGeneratorFactory>;
   /** Keys that a file may hold and that no part wants. */
   readonly ignore?: readonly string[];
 }
@@ -67,25 +74,36 @@ export async function composeSystem(
   json: JsonObject,
   { processor, preprocessing }: ComposeSystemOptions = {},
 ): Promise<ComposedSystem> {
-  const { encoder, projector, fusion, decoder, ignore = [] } = system.wire(json, preprocessing);
+  const { ignore = [], ...parts } = system.wire(json, preprocessing);
+  const { decoder, generator } = parts;
   const model = await composeModel(
-    {
-      encoder: encoder.part,
-      projector: projector.part,
-      fusion: fusion.part,
-      decoder: decoder.part,
-      processor,
-    },
+    { ...sightOf(system, parts), decoder: decoder.part, generator: generator?.part, processor },
     { shapeOnly: true },
   );
-  const names = composeMaps(
-    prefixMap(encoder.names, { ours: 'encoder' }),
-    prefixMap(projector.names, { ours: 'projector' }),
-    prefixMap(fusion.names, { ours: 'fusion' }),
-    prefixMap(decoder.names, { ours: 'decoder' }),
-    { rules: [], ignore },
+  const names = Object.entries(parts).map(([ours, part]: [string, Wired<unknown> | undefined]) =>
+    prefixMap(part?.names ?? { rules: [] }, { ours }),
   );
-  return { system, model, names, imageTokenId: imageTokenOf(json) };
+  return {
+    system,
+    model,
+    names: composeMaps(...names, { rules: [], ignore }),
+    imageTokenId: imageTokenOf(json),
+  };
+}
+
+/** @throws ConfigError for some of the three parts without the others. */
+function sightOf({ name }: System, { encoder, projector, fusion }: Wiring) {
+  if (encoder && projector && fusion) {
+    return { encoder: encoder.part, projector: projector.part, fusion: fusion.part };
+  }
+  if (!encoder && !projector && !fusion) return {};
+  throw new ConfigError({
+    component: `system '${name}'`,
+    expected: 'an encoder, a projector and a fusion, or none of them',
+    actual: Object.entries({ encoder, projector, fusion })
+      .flatMap(([part, wired]) => (wired ? [part] : []))
+      .join(' and '),
+  });
 }
 
 const imageToken = z.looseObject({

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openParityCase, type ParityCase } from '../../cli/src/parity';
 import { fixtureFiles } from '../../cli/src/testing/case-files';
-import { composeSystem, systemOf, systems } from './index';
+import { composeSystem, type System, systemOf, systems } from './index';
 import { systemCases } from './testing/cases';
 
 beforeAll(() => startBackend({ backend: 'wasm' }));
@@ -35,7 +35,7 @@ describe('a system', () => {
       // What a system leaves out is what its class keeps and does not use.
       const left = [...weights.keys()].filter((key) => !saved.has(key));
       for (const key of left)
-        expect(key).toMatch(/post_layernorm|layernorm_post|inv_freq|vision_tower\.head/);
+        expect(key).toMatch(/post_layernorm|layernorm_post|inv_freq|vision_tower\.head|num_batches_tracked/);
       model.dispose();
       await golden.close();
     },
@@ -54,6 +54,67 @@ describe('a system', () => {
       const changed = { ...json, [part]: { ...(json[part] as object), model_type: 'novel' } };
       await expect(composeSystem(systemOf(json), changed)).rejects.toThrow(`config.json ${part}.model_type`);
     }
+    await golden.close();
+  });
+});
+
+describe('what makes pictures', () => {
+  /** A case's configuration with other values in one of its parts, and a value of undefined left out. */
+  const changed = async (name: string, part: string, values: Readonly<Record<string, unknown>>) => {
+    const golden = await open(name);
+    const json = await golden.config();
+    await golden.close();
+    const both = Object.entries({ ...(json[part] as object), ...values });
+    const kept = Object.fromEntries(both.filter(([, value]) => value !== undefined));
+    return composeSystem(systemOf(json), { ...json, [part]: kept });
+  };
+
+  it.each<[string, string, string, Record<string, unknown>, string]>([
+    [
+      'one word too few',
+      'emu3/base',
+      'vocabulary_map',
+      { '<|visual token 000049|>': undefined },
+      'vocabulary_map',
+    ],
+    [
+      'words out of order',
+      'emu3/base',
+      'vocabulary_map',
+      { '<|visual token 000003|>': 62 },
+      'vocabulary_map',
+    ],
+    ['more codes than words', 'emu3/base', 'vq_config', { codebook_size: 200 }, 'vocabulary_map'],
+    [
+      'vectors of another width',
+      'janus/base',
+      'vq_config',
+      { projection_dim: 40 },
+      'vq_config.projection_dim',
+    ],
+  ])('is refused for %s', async (_, name, part, values, component) => {
+    const composing = changed(name, part, values);
+    await expect(composing).rejects.toThrow(ConfigError);
+    await expect(composing).rejects.toThrow(component);
+  });
+
+  it('finds the words of codes at the end of the vocabulary where the file does not say', async () => {
+    const golden = await open('emu3/base');
+    const { vocabulary_map, ...json } = await golden.config();
+    await golden.close();
+    const { model } = await composeSystem(systemOf(json), json);
+    expect(model.encoder).toBeUndefined();
+    expect(model.generator).toMatchObject({ name: 'vocabulary-codes', tokenizer: { codebookSize: 50 } });
+  });
+
+  it('a system has all that sees, or nothing of it', async () => {
+    const golden = await open('llava/base');
+    const json = await golden.config();
+    const half: System = {
+      ...systemOf(json),
+      wire: (...args) => ({ ...systemOf(json).wire(...args), fusion: undefined }),
+    };
+    await expect(composeSystem(half, json)).rejects.toThrow('got encoder and projector');
     await golden.close();
   });
 });

@@ -170,6 +170,8 @@ const rest: Case[] = [
     },
     inputs: () => [any()],
   },
+  { name: 'unstack of one', f: (x) => tf.unstack(x!, 1)[0]!, inputs: () => [spaced([3, 1])] },
+  { name: 'split into one', f: (x) => tf.split(x!, [3], 1)[0]!, inputs: () => [spaced([2, 3])] },
   { name: 'slice', f: (x) => tf.slice(x!, [1, 0], [1, -1]), inputs: () => [spaced([3, 4])] },
   {
     name: 'slice of five axes',

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { type Gradient, gradient, masked } from './gradient';
 
-/** tfjs hands a list of gradients to kernels with several outputs. */
-const listOf = (dy: tf.Tensor): tf.Tensor[] => dy as unknown as tf.Tensor[];
+/** tfjs hands a list of gradients to kernels with several outputs, and the gradient itself where there is a single one. */
+const listOf = (dy: tf.Tensor | tf.Tensor[]): tf.Tensor[] => (Array.isArray(dy) ? dy : [dy]);
 
 const toShapeOf = (kernelName: string, input: string): Gradient => ({
   kernelName,

@@ -27,6 +27,8 @@ const NAMES = [
   'mm1.5/moe',
   'aria/base',
   'baichuan-omni/base',
+  'janus/base',
+  'emu3/base',
 ] as const;
 
 const textOf = (name: string): string =>

@@ -57,6 +57,20 @@ describe('inspectConfig', () => {
     });
   });
 
+  it('counts a tokenizer of pictures alone, without its running statistics', async () => {
+    const { parameters, components, tree } = await inspectConfig({ model_type: 'emu3_vqgan' });
+    expect(parameters).toBe(270_740_287);
+    expect(components).toEqual({
+      encoder: 109_488_252 + 52,
+      codebook: 131_072,
+      decoder: 161_120_859 + 52,
+    });
+    const norm = tree.parts!.temporalEncoder!.parts!['blocks.0…1']!.parts!.norm1!;
+    expect(norm.parameters).toBe(8);
+    expect(norm.parts!.runningMean).toEqual({ parameters: 0, shape: [4] });
+    expect((await inspectConfig({ model_type: 'janus_vqgan' })).parameters).toBe(71_883_403);
+  });
+
   it('draws the tree with equal layers as one', async () => {
     const { tree } = await inspectConfig(llava);
     const layers = tree.parts!.decoder.parts!['layers.0…31'];

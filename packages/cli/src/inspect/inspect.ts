@@ -72,7 +72,8 @@ function bytesOf(dtype: string): number {
 
 function componentsOf({ model, components }: Architecture): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const [path, { size }] of model.namedParameters()) {
+  for (const [path, { size, trainable }] of model.namedParameters()) {
+    if (!trainable) continue;
     const begins = (beginning: string | RegExp) =>
       typeof beginning === 'string' ? path.startsWith(beginning) : beginning.test(path);
     const name = components.find(([, beginning]) => begins(beginning))?.[0] ?? 'other';

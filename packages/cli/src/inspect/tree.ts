@@ -17,7 +17,10 @@ export function parameterTree(module: Module): ParameterTree {
   return { parameters: module.countParameters(), parts: Object.fromEntries(merged(parts)) };
 }
 
-const leaf = ({ size, shape }: Parameter): ParameterTree => ({ parameters: size, shape });
+const leaf = ({ size, shape, trainable }: Parameter): ParameterTree => ({
+  parameters: trainable ? size : 0,
+  shape,
+});
 
 /** Joins `layers.0` to `layers.31` where they are alike. */
 function merged(parts: readonly [string, ParameterTree][]): [string, ParameterTree][] {

@@ -46,6 +46,8 @@ const usual = [
   'decoder-aria-moe/base',
   'c-abstractor/base',
   'perceiver-resampler/base',
+  'janus-vq/base',
+  'emu3-vq/base',
 ];
 
 const cases =

@@ -84,9 +84,10 @@ function fuse(model: MultimodalModel, inputs: ModelInputs): DecoderInputs {
   }
 }
 
-const partsOf = ({ encoder, projector, fusion, decoder }: MultimodalModel) => ({
+const partsOf = ({ encoder, projector, fusion, decoder, generator }: MultimodalModel) => ({
   encoder,
   projector,
   fusion,
   decoder,
+  generator,
 });

@@ -2,6 +2,7 @@ export * from './attention';
 export * from './decoder';
 export * from './fusion';
 export * from './image-encoder';
+export * from './image-generator';
 export * from './images';
 export * from './processor';
 export * from './projector';

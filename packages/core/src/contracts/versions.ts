@@ -17,6 +17,8 @@ const accepted: Record<string, Record<string, Adapter>> = {
   fusion: { 'fusion/v1': newest },
   decoder: { 'decoder/v1': newest },
   processor: { 'processor/v1': newest },
+  tokenizer: { 'vision-tokenizer/v1': newest },
+  generator: { 'image-generator/v1': newest },
 };
 
 /**

@@ -16,8 +16,14 @@ export interface VisionTokenizer extends Module {
   /** Pixels per code, each way. */
   readonly stride: number;
   readonly preprocessing: ImagePreprocessing;
-  /** float32[B, H, W, 3] to int32[B, H / stride, W / stride]. The caller owns the result. */
+  /**
+   * float32[B, H, W, 3] to int32[B, H / stride, W / stride]. The caller owns the result.
+   * @throws ShapeError for other channels, or sides that the stride does not divide.
+   */
   encode(pixels: Tensor4D): Tensor3D;
-  /** int32[B, rows, columns] to float32[B, rows · stride, columns · stride, 3]. The caller owns the result. */
+  /**
+   * int32[B, rows, columns], each code from 0 to codebookSize, to float32[B, rows · stride, columns · stride, 3], about in
+   * the range of what `encode` takes. The caller owns the result.
+   */
   decode(codes: Tensor3D): Tensor4D;
 }

@@ -48,13 +48,14 @@ export async function loadModel(place: ModelPlace, options: LoadModelOptions = {
       projector: model.projector,
       fusion: model.fusion,
       decoder: model.decoder,
+      generator: model.generator,
       processor: processor ? model.processor : undefined,
       generation: said && generationFromHuggingFace(said),
     };
     const files = await readFiles(folder);
     const published = new PublishedModel(parts, { system, config, names, imageTokenId, files });
     if (dtype !== 'float32') {
-      await holdWeights(model.encoder!, dtype, { signal });
+      if (model.encoder) await holdWeights(model.encoder, dtype, { signal });
       await holdWeights(model.decoder, dtype, { signal });
     }
     try {

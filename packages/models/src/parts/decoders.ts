@@ -1,4 +1,4 @@
-import { type JsonObject, prefixMap } from '@mmllm/checkpoints';
+import { type JsonObject, type NameMap, prefixMap } from '@mmllm/checkpoints';
 import type { Decoder } from '@mmllm/core';
 import { ariaMoe } from '@mmllm/decoders/aria-moe';
 import { emu3 } from '@mmllm/decoders/emu3';
@@ -50,3 +50,12 @@ export function decoderOf(
   const { part, names } = read(tied === undefined ? text : { ...text, tie_word_embeddings: tied });
   return { part, names: prefixMap(names, { theirs: prefix }) };
 }
+
+/** The names of a decoder whose layers, but not its head, stand below `model.language_model` in the file. */
+export const besideHead = ({ rules, ignore }: NameMap): NameMap => {
+  const moved = (name: string) => name.replace(/^model\./, 'model.language_model.');
+  return {
+    rules: rules.map((rule) => ({ ...rule, theirs: moved(rule.theirs) })),
+    ignore: ignore?.map(moved),
+  };
+};

@@ -1,7 +1,7 @@
 import { type FreezePolicy, frozen, trained } from '@mmllm/trainer';
 import type { PublishedStage } from '../stages';
 
-type Component = 'encoder' | 'projector' | 'fusion' | 'decoder';
+type Component = 'encoder' | 'projector' | 'fusion' | 'decoder' | `generator.${string}`;
 
 /** These learn, all others are frozen. */
 export const only = (...components: readonly Component[]): FreezePolicy => [

@@ -3,6 +3,7 @@ import type { ImageEncoder } from '@mmllm/core';
 import { aria } from '@mmllm/vision-encoders/aria';
 import { clip, type TilingConfig } from '@mmllm/vision-encoders/clip';
 import { internVit, internVitOriginalNames } from '@mmllm/vision-encoders/intern-vit';
+import { janus } from '@mmllm/vision-encoders/janus';
 import { mllama } from '@mmllm/vision-encoders/mllama';
 import { pixtral } from '@mmllm/vision-encoders/pixtral';
 import { siglip } from '@mmllm/vision-encoders/siglip';
@@ -47,6 +48,7 @@ export const towers: Readonly<Record<string, TowerReader>> = {
   siglip_vision_model: tileable(siglip),
   internvl_vision: tileable(internVit),
   intern_vit_6b: originalInternVit,
+  janus_vision_model: reader(janus),
   mllama_vision_model: reader(mllama),
   pixtral: reader(pixtral),
   vit: tileable(vit),

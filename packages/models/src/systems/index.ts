@@ -5,8 +5,10 @@ import { readConfig } from '../parts/config';
 import type { System } from '../system';
 import { aria } from './aria';
 import { baichuanOmni } from './baichuan-omni';
+import { emu3 } from './emu3';
 import { fuyu } from './fuyu';
 import { internVl } from './internvl';
+import { janus } from './janus';
 import { llava } from './llava';
 import { llavaNext } from './llava-next';
 import { mllama } from './mllama';
@@ -19,7 +21,7 @@ import { paligemma } from './paligemma';
 import { pixtral } from './pixtral';
 import { qwen2Vl } from './qwen2-vl';
 
-/** Every system that sees, those first that share a `model_type` and accept only some of its configurations. */
+/** Every system, those first that share a `model_type` and accept only some of its configurations. */
 export const systems: readonly System[] = [
   pixtral,
   llava,
@@ -36,6 +38,8 @@ export const systems: readonly System[] = [
   mllama,
   nvlmX,
   nvlmH,
+  janus,
+  emu3,
 ];
 
 /** Names are shown where they are unknown, so nobody may fill the screen with one. */

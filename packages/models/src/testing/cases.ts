@@ -6,7 +6,7 @@ const root = new URL('../../../../fixtures/cases/', import.meta.url);
 /** The cases of whole systems, one kind each. */
 const KINDS = [
   ...['llava', 'llava-next', 'paligemma', 'fuyu', 'qwen2-vl', 'pixtral', 'internvl', 'nvlm-d', 'molmo'],
-  ...['aria', 'mm1.5', 'baichuan-omni', 'mllama', 'nvlm-x', 'nvlm-h'],
+  ...['aria', 'mm1.5', 'baichuan-omni', 'mllama', 'nvlm-x', 'nvlm-h', 'janus', 'emu3'],
 ];
 
 /** Their names, a list for each kind. */

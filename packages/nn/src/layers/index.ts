@@ -1,4 +1,5 @@
 export * from './attention';
+export * from './conv2d';
 export * from './depthwise-conv';
 export * from './embedding';
 export * from './hold-weights';

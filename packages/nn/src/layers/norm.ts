@@ -1,10 +1,10 @@
 import { Module, ones, Parameter, zeros } from '@mmllm/core';
-import type { Tensor } from '@tensorflow/tfjs-core';
-import { layerNorm, rmsNorm } from '../ops';
+import * as tf from '@tensorflow/tfjs-core';
+import { groupNorm, layerNorm, rmsNorm } from '../ops';
 
 /** A norm over the last axis: float32[…, D] to the same shape. */
 export interface Norm extends Module {
-  forward<T extends Tensor>(x: T): T;
+  forward<T extends tf.Tensor>(x: T): T;
 }
 
 /** Ba, Kiros and Hinton 2016 (arXiv:1607.06450): `(x − mean) / √(variance + eps) · weight + bias`. */
@@ -21,7 +21,7 @@ export class LayerNorm extends Module implements Norm {
     this.bias = new Parameter([size], { initializer: zeros });
   }
 
-  forward<T extends Tensor>(x: T): T {
+  forward<T extends tf.Tensor>(x: T): T {
     return layerNorm(x, this.weight.value, this.bias.value, this.eps) as T;
   }
 }
@@ -45,7 +45,32 @@ export class RmsNorm extends Module implements Norm {
     this.weight = new Parameter([size], { initializer: offset ? zeros : ones });
   }
 
-  forward<T extends Tensor>(x: T): T {
+  forward<T extends tf.Tensor>(x: T): T {
     return rmsNorm(x, this.weight.value, this.eps, { offset: this.offset }) as T;
+  }
+}
+
+/** Wu and He 2018 (arXiv:1803.08494): each group of channels is normalised over all pixels of its picture. */
+export class GroupNorm extends Module {
+  readonly weight: Parameter;
+  readonly bias: Parameter;
+
+  /** @param numGroups divides the channels. */
+  constructor(
+    channels: number,
+    private readonly numGroups: number,
+    private readonly eps = 1e-5,
+  ) {
+    super();
+    this.weight = new Parameter([channels], { initializer: ones });
+    this.bias = new Parameter([channels], { initializer: zeros });
+  }
+
+  /** float32[B, H, W, channels] to the same shape. @throws ShapeError for channels that the groups do not divide. */
+  forward(x: tf.Tensor4D): tf.Tensor4D {
+    return tf.tidy(() => {
+      const normed = groupNorm(x, this.numGroups, this.eps);
+      return tf.add(tf.mul(normed, this.weight.value), this.bias.value);
+    });
   }
 }

@@ -6,6 +6,7 @@ export { type AttentionHeads, attention } from './attention';
 export { type AttentionMask, type AttentionSizes, attentionMask } from './attention-mask';
 export { cacheAppend } from './cache-append';
 export { type CacheRows, cacheRows } from './cache-rows';
+export { type Conv2dOptions, conv2d } from './conv2d';
 export { type CrossEntropyOptions, crossEntropy } from './cross-entropy';
 export {
   type BackwardContext,
@@ -16,6 +17,7 @@ export {
 } from './define-op';
 export { depthwiseConv } from './depthwise-conv';
 export { embedding } from './embedding';
+export { groupNorm } from './group-norm';
 export { groupedMatmul } from './grouped-matmul';
 export { weightFormat } from './held/format';
 export { holdWeight } from './held/hold';

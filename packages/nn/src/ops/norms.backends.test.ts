@@ -1,6 +1,9 @@
 import { assertTensorsClose } from '@mmllm/conformance';
-import { it } from 'vitest';
+import { ShapeError } from '@mmllm/core';
+import * as tf from '@tensorflow/tfjs-core';
+import { expect, it } from 'vitest';
 import { describeBackends } from '../../../../tools/testing/backends';
+import { groupNorm } from './group-norm';
 import { layerNorm } from './layer-norm';
 import { rmsNorm } from './rms-norm';
 import { againstFloat64, type Host, randomHost } from './testing/float64';
@@ -70,6 +73,37 @@ describeBackends('norms', () => {
     for (const { actual, expected, name } of pairs) {
       await assertTensorsClose(actual, expected, { tolerance: 1e-5, name });
     }
+  });
+
+  it('groupNorm has the formula and gradients', async () => {
+    const [batch, pixels, groups, size] = [2, 6, 3, 2];
+    const pairs = await againstFloat64(
+      (x) => groupNorm(x as tf.Tensor4D, groups, EPS),
+      (x) => {
+        const data = new Float64Array(x!.length);
+        for (let b = 0; b < batch; b++) {
+          for (let g = 0; g < groups; g++) {
+            const places = Array.from(
+              { length: pixels * size },
+              (_, i) => ((b * pixels + Math.floor(i / size)) * groups + g) * size + (i % size),
+            );
+            const normed = standardized(Float64Array.from(places, (place) => x![place]!));
+            for (const [i, place] of places.entries()) data[place] = normed[i]!;
+          }
+        }
+        return { shape: [batch, 2, 3, groups * size], data };
+      },
+      [shifted(randomHost([batch, 2, 3, groups * size], 1, 2), 10)],
+    );
+    for (const { actual, expected, name } of pairs) {
+      await assertTensorsClose(actual, expected, { tolerance: 2e-5, name });
+    }
+  });
+
+  it('groupNorm refuses groups that do not divide the channels', () => {
+    tf.tidy(() => {
+      expect(() => groupNorm(tf.zeros([1, 2, 2, 6]), 4, EPS)).toThrow(ShapeError);
+    });
   });
 
   it('gives zeros, not NaN, for rows without variance', async () => {

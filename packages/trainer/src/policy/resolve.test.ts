@@ -65,6 +65,19 @@ describe('resolvePolicy', () => {
     ]);
   });
 
+  it('never trains what is measured, and does not count it', () => {
+    class Measured extends Model {
+      readonly statistics = new Parameter([4], { initializer: ones, trainable: false });
+    }
+    const defaults = { learningRate: 1e-3, weightDecay: 0 };
+    const { trained: learning, rows } = resolvePolicy(new Measured(), [['**', trained()]], defaults);
+    expect(learning.some(({ path }) => path === 'statistics')).toBe(false);
+    expect(rows.find(({ component }) => component === 'statistics')).toMatchObject({
+      parameters: 0,
+      trained: 0,
+    });
+  });
+
   it('names parameters that no pattern matches', () => {
     const error = failure([['projector', trained()]]);
     expect(error.component).toBe("stage 'a'.policy");

@@ -14,7 +14,7 @@ export interface TrainedParameter {
 
 /** One line of the freeze table. */
 export interface PolicyRow {
-  /** First name of the paths: `encoder`, `projector`, `fusion`, `decoder`, `objective`. */
+  /** First name of the paths: `encoder`, `projector`, `fusion`, `decoder`, `generator`, `objective`. */
   readonly component: string;
   /** Number of values. */
   readonly parameters: number;
@@ -121,7 +121,7 @@ function learning(
   parameter: Parameter,
   defaults: PolicyDefaults,
 ): PolicyDefaults | undefined {
-  if (action.kind === 'frozen') return undefined;
+  if (action.kind === 'frozen' || !parameter.trainable) return undefined;
   const {
     learningRate = defaults.learningRate,
     learningRateScale = 1,
@@ -136,7 +136,7 @@ function summarise(decided: readonly Decided[]): PolicyRow[] {
     const component = path.split('.', 1)[0];
     const row = rows.get(component) ?? { parameters: 0, trained: 0, learningRates: new Set() };
     rows.set(component, row);
-    row.parameters += parameter.size;
+    if (parameter.trainable) row.parameters += parameter.size;
     if (!learning) continue;
     row.trained += parameter.size;
     row.learningRates.add(learning.learningRate);

@@ -70,7 +70,9 @@ export async function slopeOverGradient(module: Module, loss: () => tf.Scalar): 
   );
   const values = await Promise.all(parameters.map((parameter) => parameter.read()));
   const gradients = await Promise.all(parameters.map((parameter) => grads[parameter.value.name].data()));
-  const norm = Math.hypot(...gradients.flatMap((gradient) => [...gradient]));
+  let squares = 0;
+  for (const gradient of gradients) for (const value of gradient) squares += value * value;
+  const norm = Math.sqrt(squares);
   if (!(norm > 1)) throw new Error(`a gradient of length ${norm}`);
 
   /** The loss at a distance along the gradient. */

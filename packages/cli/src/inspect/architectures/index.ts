@@ -1,4 +1,5 @@
 import { composeClip, composeSiglip, decoders, systems, type TwoTowerSystem, towers } from '@mmllm/models';
+import { emu3Vq, janusVq } from '@mmllm/vq-tokenizer';
 import { type ArchitectureReader, decoderComponents, largestPicture, towerAlone } from './architecture';
 import { system } from './system';
 
@@ -13,6 +14,13 @@ const twoTowers =
     return { model, components, picture: largestPicture(vision) };
   };
 
+/** A tokenizer of pictures alone. */
+const tokenizerComponents = [
+  ['encoder', /^(encoder|temporalEncoder|quant)/],
+  ['codebook', 'codebook.'],
+  ['decoder', /^(decoder|temporalDecoder|postQuant)/],
+] as const;
+
 /** Every known `model_type`. */
 export const architectures: Readonly<Record<string, ArchitectureReader>> = {
   ...Object.fromEntries(
@@ -26,5 +34,13 @@ export const architectures: Readonly<Record<string, ArchitectureReader>> = {
   ),
   clip: twoTowers(composeClip),
   siglip: twoTowers(composeSiglip),
+  janus_vqgan: (json) => ({
+    model: janusVq(janusVq.checkpoint.config(json)),
+    components: tokenizerComponents,
+  }),
+  emu3_vqgan: (json) => ({
+    model: emu3Vq(emu3Vq.checkpoint.config(json)),
+    components: tokenizerComponents,
+  }),
   ...Object.fromEntries(systems.map(({ modelType }) => [modelType, system])),
 };

@@ -8,10 +8,17 @@ const own: Readonly<Record<string, Architecture['components']>> = {
   // Its merger is part of the tower, and what stands for Fuyu's tower is its only layer.
   qwen2_vl: [['vision', 'projector.']],
   fuyu: [['vision', 'projector.']],
+  janus: [
+    ['aligner', 'projector.'],
+    ['vq', 'generator.tokenizer.'],
+    ['gen_embed', 'generator.embedding.'],
+    ['gen_aligner', 'generator.aligner.'],
+    ['gen_head', 'generator.head.'],
+  ],
   aria: [['experts', /^decoder\.layers\.\d+\.mlp\.(gate|up|down)Proj$/]],
 };
 
-/** A system that sees, wired from its parts. */
+/** A system, wired from its parts. */
 export async function system(json: JsonObject): Promise<Architecture> {
   const found = systemOf(json);
   const { model } = await composeSystem(found, json);
@@ -23,6 +30,8 @@ export async function system(json: JsonObject): Promise<Architecture> {
       ['projector', 'projector.'],
       ['cross_attention', 'fusion.layers.'],
       ['fusion', 'fusion.'],
+      ['tokenizer', 'generator.tokenizer.'],
+      ['generator', 'generator.'],
       ...decoderComponents('decoder.'),
     ],
     picture: tokensOfPicture(model),

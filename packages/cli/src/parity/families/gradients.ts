@@ -21,7 +21,7 @@ export interface GradientCheck {
   readonly ofLargest?: boolean;
 }
 
-/** Compares `out.loss`, the cross-entropy of `in.labels`, and every gradient that the case names. */
+/** Compares `out.loss`, the cross-entropy of `in.labels`, and every gradient that the case names, if any. */
 export async function compareGradients(
   { model, names, holder, nameOf, logits, more, ofLargest }: GradientCheck,
   golden: ParityCase,
@@ -32,12 +32,14 @@ export async function compareGradients(
     toTheirs(names, path, shape[0]).some(({ key }) => wanted(key)),
   );
   const targets = shiftedLabels(await golden.ints('in.labels'));
+  const loss = () =>
+    tf.tidy(() => {
+      const entropy = crossEntropy(logits(), targets);
+      return more ? tf.add<tf.Scalar>(entropy, more()) : entropy;
+    });
+  if (parameters.length === 0) return comparison.giveAll({ 'out.loss': loss() });
   const { value, grads } = tf.variableGrads(
-    () =>
-      tf.tidy(() => {
-        const loss = crossEntropy(logits(), targets);
-        return more ? tf.add<tf.Scalar>(loss, more()) : loss;
-      }),
+    loss,
     parameters.map(([, parameter]) => parameter.value),
   );
   await comparison.giveAll({ 'out.loss': value });

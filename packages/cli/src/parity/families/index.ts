@@ -12,6 +12,7 @@ import { systemFamilies } from './systems';
 import { tokenizer } from './tokenizer';
 import { trainClip, trainSiglip } from './training/contrastive';
 import { trainLlava } from './training/llava';
+import { vqFamilies } from './vq';
 
 /** Loads what a case of one family names, through the public packages alone, and gives every output. */
 export type ParityFamily = (golden: ParityCase, comparison: Comparison) => Promise<void>;
@@ -37,6 +38,7 @@ export const families: ParityFamilies = {
   ...imageFamilies,
   ...systemFamilies,
   ...projectorFamilies,
+  ...vqFamilies,
   'processor-*': processor,
   'tokenizer-*': tokenizer,
   'train-clip': trainClip,

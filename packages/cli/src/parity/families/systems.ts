@@ -4,6 +4,7 @@ import type { VisionTransformer } from '@mmllm/vision-encoders/clip';
 import * as tf from '@tensorflow/tfjs-core';
 import type { ParityCase } from '../case';
 import type { ParityFamilies } from '.';
+import { emu3, janusParts } from './generator';
 import { molmo } from './molmo';
 import { nvlm } from './nvlm';
 import {
@@ -88,4 +89,6 @@ export const systemFamilies: ParityFamilies = {
   aria: wholeModel({ pictures: ariaPictures }),
   'mm1.5': wholeModel({ pictures: views, features: 'all', ofLargest: true }),
   'baichuan-omni': wholeModel({ pictures: views, features: 'all' }),
+  janus: wholeModel({ pictures: views, also: janusParts }),
+  emu3,
 };
