@@ -31,6 +31,7 @@ interface Call {
     readonly padding_side?: 'left' | 'right';
     readonly suffix?: readonly string[];
     readonly max_image_size?: number;
+    readonly generation_mode?: string;
   };
 }
 
@@ -51,7 +52,8 @@ describe.each(FAMILIES)('%s from its files', (family) => {
     const golden = await openSafetensors(bufferSource(processorFile(family, 'golden.safetensors')));
     let compared = 0;
     for (const [n, { text, images = [], videos, kwargs }] of inputs.entries()) {
-      if (!text || videos) continue;
+      // What makes pictures is not asked for here.
+      if (!text || videos || kwargs.generation_mode) continue;
       let next = 0;
       const samples = text.map((prompt, i) => {
         const own = images[i];

@@ -47,6 +47,10 @@ const FITS: Readonly<Record<string, Fit>> = {
     vision: { image_size: 980, patch_size: 70 },
     whole: { projector_patch_to_query_dict: { 49: 6, 196: 12 }, max_value_projector_patch_to_query_dict: 12 },
   },
+  janus: {
+    imageToken: '<image_placeholder>',
+    vision: { image_size: 28, patch_size: 7, num_image_tokens: 16 },
+  },
   internvl: { imageToken: '<IMG_CONTEXT>', vision: { image_size: [28, 28], patch_size: [7, 7] } },
 };
 
