@@ -152,6 +152,7 @@ export const systemFacts: readonly SystemFacts[] = [
     notes: [
       'The tower is said to have 675M parameters in every size. With its merger it has 665M in the 2B, 676M in the 7B and 699M in the 72B, since the merger depends on the decoder.',
       'The largest picture is 1,003,520 pixels by the default of the class and 12,845,056 by the README.',
+      'Behind a video of more frames than rows and columns, transformers 5.18 lets the text go on behind the larger side. By the paper and by earlier versions it goes on behind the last frame, as here.',
       'The norms have an eps of 1e-5 by the default of the class, and 1e-6 in published files.',
       'Learning rates and batch sizes are unknown. That the merger learns and rests with the tower follows from the code, where it is a part of it.',
     ],

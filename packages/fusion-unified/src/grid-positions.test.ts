@@ -46,6 +46,21 @@ it('counts frames, and two pictures that touch', () => {
   ]);
 });
 
+it('counts frames that are views of their own, in a run', () => {
+  const frame = (start: number) => ({
+    ...{ role: 'frame' as const, start, count: 2, prefix: 0 },
+    grid: { frames: 1, rows: 1, columns: 2 },
+  });
+  const positions = Array.from({ length: 4 }, (_, i) => 1 + i);
+  const film = { image: { views: [frame(0), frame(2)] }, sample: 0, positions };
+  const { data } = gridPositions('test', { ids: ids(1, 6) }, [film]);
+  expect(axes(data, 6)).toEqual([
+    [0, 1, 1, 2, 2, 3],
+    [0, 1, 1, 1, 1, 3],
+    [0, 1, 2, 1, 2, 3],
+  ]);
+});
+
 it('begins with the first real token, and anew with each packed sample', () => {
   const start = Int32Array.of(2, 0);
   const { data } = gridPositions('test', { ids: ids(2, 4), start }, [placed(grid(1, 2), 1, 1)]);

@@ -1,4 +1,4 @@
-import { type FusionInputs, type Positions, ShapeError } from '@mmllm/core';
+import { type FusionInputs, type Positions, ShapeError, type TokenGrid } from '@mmllm/core';
 import { gridOf } from './arrangements/grid';
 import { countsInText, type PlacedImage } from './images';
 
@@ -50,20 +50,40 @@ export function gridPositions(
   return { data, axes: 3, shape: [batch, length] };
 }
 
-/** The grids of a picture's views, and where in the text each begins. */
-function viewsInText(component: string, { image, positions }: PlacedImage) {
+/** The grids of a picture's views, and where in the text each begins. Frames that follow each other are one grid. */
+function viewsInText(component: string, { image, positions }: PlacedImage): GridInText[] {
   let token = 0;
-  const grids = image.views.filter(countsInText).map((view) => {
+  const grids = image.views.filter(countsInText).map((view): GridInText => {
     const grid = gridOf(component, view);
     const first = positions[token] ?? -1;
     token += view.count;
     const isRun = view.prefix === 0 && positions[token - 1] === first + view.count - 1;
-    if (isRun) return { ...grid, first };
+    if (isRun) return { ...grid, first, isFrame: view.role === 'frame' };
     throw new ShapeError({
       component,
       expected: `${view.count} image tokens in a run for each view of a picture`,
       actual: 'other tokens between them',
     });
   });
-  return grids;
+  const joined: GridInText[] = [];
+  for (const grid of grids) {
+    const before = joined.at(-1);
+    if (before && goesOn(before, grid)) before.frames += grid.frames;
+    else joined.push({ ...grid });
+  }
+  return joined;
+}
+
+/** Whether a frame follows those before it. */
+const goesOn = (before: GridInText, { first, rows, columns, isFrame }: GridInText): boolean =>
+  before.isFrame &&
+  isFrame &&
+  before.rows === rows &&
+  before.columns === columns &&
+  before.first + before.frames * rows * columns === first;
+
+interface GridInText extends Omit<TokenGrid, 'frames'> {
+  frames: number;
+  readonly first: number;
+  readonly isFrame: boolean;
 }
