@@ -44,6 +44,7 @@ export interface PromptRules {
 }
 
 export interface Prompt {
+  /** As it was written, before it is laid out. */
   readonly text: string;
   readonly numImages: number;
   /** Whether the template wrote it. */
@@ -52,6 +53,7 @@ export interface Prompt {
 
 /** A sample as text, with its pictures in the order of the image tokens. */
 interface Rendered extends Prompt {
+  readonly laidOut: string;
   readonly images: readonly ImageSource[];
   readonly answer?: string;
 }
@@ -137,7 +139,7 @@ export class PromptProcessor implements Processor {
     const text = layOut ? layOut(prompt) : written;
     this.#checkCount(`samples[${index}]`, text, images.length);
     if (answer !== undefined) this.#checkCount(`samples[${index}].answer`, answer, 0);
-    return { ...prompt, text, images, answer };
+    return { ...prompt, laidOut: text, images, answer };
   }
 
   #checkCount(component: string, text: string, numImages: number): void {
@@ -162,11 +164,15 @@ export class PromptProcessor implements Processor {
 
   #sequence(prompt: Rendered, pieces: readonly (readonly SequencePiece[])[]): Sequence {
     const { imageToken, imageTokenId, stopIds } = this.#rules;
-    const { text, repeats } = expandImages(prompt.text, imageToken, pieces);
+    const { text, repeats } = expandImages(prompt.laidOut, imageToken, pieces);
     const ids = repeatImageIds(this.#rules.encodePrompt(text, prompt), imageTokenId, repeats);
     if (prompt.answer === undefined) return { ids };
     const answer = this.#rules.encodeAnswer(prompt.answer);
-    return { ids: Int32Array.of(...ids, ...answer, stopIds[0]), answerStart: ids.length };
+    const whole = new Int32Array(ids.length + answer.length + 1);
+    whole.set(ids);
+    whole.set(answer, ids.length);
+    whole[whole.length - 1] = stopIds[0];
+    return { ids: whole, answerStart: ids.length };
   }
 }
 

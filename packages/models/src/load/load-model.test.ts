@@ -11,6 +11,7 @@ import {
 import { fileStorage } from '@mmllm/checkpoints/node';
 import { assertTensorsClose, expectNoLeak } from '@mmllm/conformance';
 import { disposeImages, type ModelInputs } from '@mmllm/core';
+import { processorFromHuggingFace } from '@mmllm/processors';
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { densePictures } from '../../../cli/src/parity/families/pictures';
@@ -87,6 +88,28 @@ describe.each(FAMILIES)('%s from its files', (family) => {
     expect(compared).toBeGreaterThan(0);
     await golden.close();
     model.dispose();
+  });
+
+  it('writes conversations as its class does, also where the template leaves out the start', async () => {
+    for (const change of [
+      (text: string) => text,
+      (text: string) => text.replaceAll(/<s>|bos_token/g, "''"),
+    ]) {
+      const storage = await publishedFolder(family, { template: change });
+      const folder = await openModelFolder(storage, { folder: 'model' });
+      // Without a template there is no conversation in transformers either.
+      if ((await folder.chatTemplate()) === undefined) return;
+      const model = await loadModel(folder);
+      const image = processorFile(family, '0-60x40.png');
+      const content = [{ type: 'image', image } as const, { type: 'text', text: 'What is this?' } as const];
+      const messages = [{ role: 'user', content } as const];
+      const theirs = await processorFromHuggingFace(folder);
+      const { input_ids } = await theirs({ messages }, { addGenerationPrompt: true });
+      const ours = await model.processor.process([{ messages }], { padding: 'right' });
+      expect(rowsOf(ours)).toEqual([[...(input_ids as { data: Int32Array }).data]]);
+      disposeImages(ours.images!);
+      model.dispose();
+    }
   });
 
   it('answers a question about a picture', async () => {

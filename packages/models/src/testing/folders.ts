@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import {
   type CheckpointStorage,
   type JsonObject,
@@ -82,24 +82,31 @@ export function fittingConfig(family: string): JsonObject {
   };
 }
 
+interface FolderChanges {
+  /** Names of files that are left out. */
+  readonly without?: readonly string[];
+  readonly config?: JsonObject;
+  /** What becomes of the chat template. */
+  readonly template?: (text: string) => string;
+}
+
 /**
  * A whole published folder of a family, in memory, below `model`: a tiny model of random weights, and the files of its
  * processor.
- * @param without names of files that are left out
  */
 export async function publishedFolder(
   family: string,
-  { without = [], config = fittingConfig(family) }: { without?: readonly string[]; config?: JsonObject } = {},
+  { without = [], config = fittingConfig(family), template = (text) => text }: FolderChanges = {},
 ): Promise<CheckpointStorage> {
   const { model, names } = await composeSystem(systemOf(config), config);
   model.initialize({ seed: 1 });
-  const names_ = readdirSync(fileOf(`processor-${family}/base/`)).filter(
+  const kept = readdirSync(fileOf(`processor-${family}/base/`)).filter(
     (name) => /\.(json|jinja)$/.test(name) && !['case.json', ...without].includes(name),
   );
   const text = (name: string) => readFileSync(fileOf(`processor-${family}/base/${name}`), 'utf8');
-  const files = Object.fromEntries(names_.map((name) => [name, text(name)]));
-  const generation = fileOf(`${family}/base/model/generation_config.json`);
-  if (existsSync(generation)) files['generation_config.json'] = '{"_from_model_config": true}';
+  const files = Object.fromEntries(
+    kept.map((name) => [name, name.endsWith('.jinja') ? template(text(name)) : text(name)]),
+  );
   const storage = memoryStorage();
   await saveModelFolder(storage, 'model', { config, weights: saveWeights(model, names), files });
   model.dispose();

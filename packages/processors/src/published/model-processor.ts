@@ -82,7 +82,7 @@ function rulesOf(
     },
     around: family.around,
     encodePrompt(text, prompt) {
-      const addSpecialTokens = addsSpecialTokens({ ...prompt, text });
+      const addSpecialTokens = addsSpecialTokens(prompt);
       const batch = family.tokenize?.([text], { addSpecialTokens }, prompt.numImages > 0);
       return batch?.input_ids.data ?? Int32Array.from(tokenizer.encoding(text, { addSpecialTokens }).ids);
     },
