@@ -75,6 +75,7 @@ export class PictureKeys {
   readonly #rows: readonly (readonly number[])[];
   /** Whether a sample's key is filling that nobody looks at. */
   readonly #filling: readonly (readonly boolean[])[];
+  readonly #hasFilling: boolean;
   /** The keys that a token of the prompt sees of its sample's, B · T. */
   readonly #visible: readonly Span[];
   /** The same for tokens behind the prompt, B. */
@@ -114,6 +115,7 @@ export class PictureKeys {
     });
     this.#rows = rows;
     this.#filling = filling;
+    this.#hasFilling = filling.some((row) => row.includes(true));
     this.#visible = visible;
     this.#behind = behind;
     this.counts = Int32Array.from(rows, ({ length }) => length);
@@ -167,9 +169,7 @@ export class PictureKeys {
     const isWhole = ([from, to]: Span, place: number) =>
       from === 0 && to === this.counts[Math.floor(place / perSample)];
     const attends = this.#options.blind === 'attend';
-    const isPlain =
-      !this.#filling.flat().includes(true) &&
-      spans.every((span, place) => isWhole(span, place) || isBlind(span));
+    const isPlain = !this.#hasFilling && spans.every((span, place) => isWhole(span, place) || isBlind(span));
     return {
       rule: isPlain ? this.#wholeRule() : this.#biasRule(spans, perSample),
       seeing: spans.some(isBlind) ? Float32Array.from(spans, (span) => (isBlind(span) ? 0 : 1)) : undefined,
