@@ -12,12 +12,11 @@ import {
   tokensOfPicture,
 } from '@mmllm/core';
 import { llama } from '@mmllm/decoders/llama';
-import { crossAttention, hybrid } from '@mmllm/fusion-cross-attn';
-import { unified } from '@mmllm/fusion-unified';
 import { textAndImages, wordTokenizer } from '@mmllm/processors';
 import { linear } from '@mmllm/projectors';
 import { train, trained } from '@mmllm/trainer';
 import { siglip } from '@mmllm/vision-encoders/siglip';
+import { fusions, normalisation } from './composition';
 import { vocabulary } from './demo';
 import { type Example, loadEasyVqa } from './easy-vqa';
 import { type Accuracy, evaluate } from './evaluation';
@@ -25,16 +24,8 @@ import { recipes } from './recipes';
 import { percent } from './terminal';
 import { questions } from './training';
 
-const { encoder, decoder } = recipes.quick.sizes;
-const layers = { every: 1, numHeads: decoder.numHeads };
-
-/** The three methods. */
-export const methods: Readonly<Record<string, () => FusionFactory>> = {
-  'A: unified': () => unified(),
-  'B: cross-attention': () => crossAttention(layers),
-  hybrid: () => hybrid(layers),
-};
-
+const { sizes } = recipes.quick;
+const { encoder, decoder } = sizes;
 export interface Compared {
   readonly method: string;
   /** Features of a picture, and how many tokens stand for it in the text. */
@@ -60,8 +51,8 @@ export async function compare({ steps, seed, limit, onStep, signal }: CompareOpt
   const [training, test] = await Promise.all([loadEasyVqa('train', limit), loadEasyVqa('test', limit)]);
   const data = questions(training);
   const compared: Compared[] = [];
-  for (const [method, fusion] of Object.entries(methods)) {
-    const model = await compose(fusion(), training, seed);
+  for (const [method, fusion] of Object.entries(fusions)) {
+    const model = await compose(fusion(sizes), training, seed);
     try {
       const times: number[] = [];
       let before = performance.now();
@@ -112,7 +103,7 @@ function compose(
         ...encoder,
         ...{ imageSize: 32, patchSize: 8, poolingHead: false },
         tiling: { minTiles: 4, maxTiles: 4, thumbnail: 'last' },
-        normalisation: { mean: [0.9, 0.9, 0.9], std: [0.2, 0.2, 0.2] },
+        normalisation,
       }),
       projector: linear(),
       fusion,

@@ -10,7 +10,7 @@ import { isPooled, SiglipModel, siglip, siglipText } from '@mmllm/vision-encoder
 import type { Sizes } from './recipes';
 
 /** The pictures are mostly light background: with this their values lie around zero. */
-const normalisation = { mean: [0.9, 0.9, 0.9], std: [0.2, 0.2, 0.2] } as const;
+export const normalisation = { mean: [0.9, 0.9, 0.9], std: [0.2, 0.2, 0.2] } as const;
 
 /** The image encoders: two towers, and raw patches. */
 export const encoders = {
