@@ -1,12 +1,6 @@
 import { startBackend } from '@mmllm/backends';
 import { type JsonObject, loadWeights } from '@mmllm/checkpoints';
-import {
-  composeModel,
-  type ImageBatch,
-  type ModelInputs,
-  type MultimodalModel,
-  type VisionLanguageParts,
-} from '@mmllm/core';
+import { composeModel, type ImageBatch, type ModelInputs, type VisionLanguageParts } from '@mmllm/core';
 import { gemma } from '@mmllm/decoders/gemma';
 import { llama } from '@mmllm/decoders/llama';
 import { mistral } from '@mmllm/decoders/mistral';
@@ -31,6 +25,7 @@ import {
   mllamaPictures,
   pixtralPictures,
 } from '../../cli/src/parity/families/pictures';
+import { imagesPerSample, imageTokensOf } from '../../cli/src/parity/families/whole';
 import { fixtureFiles } from '../../cli/src/testing/case-files';
 import { composeSystem, systemOf } from './index';
 
@@ -131,33 +126,14 @@ it.each(Object.entries(compositions))(
     const ids = await golden.ids('in.input_ids');
     const inputs: ModelInputs = {
       ...{ ids: { ...ids, data: ids.data.map((id) => Math.max(0, id)) }, imageTokenId, images },
-      imagesPerSample: imagesPerSample(model, images, ids, imageTokenId),
+      imagesPerSample: imagesPerSample(
+        ids,
+        imageTokenId,
+        model.imageTokens(images.images).map((image) => imageTokensOf(model, image)),
+      ),
     };
     const [ours, theirs] = [model.forward(inputs), other.forward(inputs)];
     expect(await ours.data()).toEqual(await theirs.data());
     await golden.close();
   },
 );
-
-/** As many pictures as a row's image tokens stand for. */
-function imagesPerSample(
-  model: MultimodalModel,
-  { images }: ImageBatch,
-  { data, shape: [batch, length] }: ModelInputs['ids'],
-  imageTokenId: number,
-): number[] {
-  const tokens = model.imageTokens(images).map((image) =>
-    model.fusion!.placeholders(image).reduce((sum, piece) => {
-      if (piece.kind === 'text') return sum;
-      return sum + (piece.kind === 'features' ? piece.count : 1);
-    }, 0),
-  );
-  let next = 0;
-  return Array.from({ length: batch }, (_, b) => {
-    const row = data.subarray(b * length, (b + 1) * length);
-    let left = row.filter((id) => id === imageTokenId).length;
-    const first = next;
-    while (left > 0) left -= tokens[next++]!;
-    return next - first;
-  });
-}

@@ -115,7 +115,7 @@ describe('planConfig', () => {
     const inference = await planConfig(config, { stage: 'inference' });
     expect(inference.kvCache).toBeGreaterThan(0);
     expect(inference.peak.bytes).toBeLessThan(all.peak.bytes);
-    for (const { name: stage } of systemOf(config).stages ?? []) {
+    for (const { name: stage } of systemOf(config).stages) {
       const plan = await planConfig(config, { stage });
       expect(plan.trained).toBeGreaterThan(0);
       expect(plan.peak.bytes).toBeLessThanOrEqual(all.peak.bytes);

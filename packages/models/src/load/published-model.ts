@@ -64,7 +64,7 @@ export class PublishedModel extends MultimodalModel {
 
   /** How it was trained, stage by stage. */
   get stages(): readonly PublishedStage[] {
-    return this.system.stages ?? [];
+    return this.system.stages;
   }
 
   /** @throws ConfigError if its files say nothing of one. */

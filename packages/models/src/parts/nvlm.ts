@@ -1,5 +1,5 @@
 import type { JsonObject } from '@mmllm/checkpoints';
-import type { FusionFactory } from '@mmllm/core';
+import { type FusionFactory, sizeSchema as size } from '@mmllm/core';
 import type { HybridOptions, TileTags } from '@mmllm/fusion-cross-attn';
 import { z } from 'zod';
 import type { PublishedStage } from '../stages';
@@ -8,7 +8,6 @@ import { crossLayerNames } from './cross-attention';
 import { allBut, only, published } from './published';
 import type { Wired } from './wired';
 
-const size = z.int().positive();
 const tokens = z.array(z.int().nonnegative()).nonempty();
 
 /** Qwen2's own defaults, and the layers that NVLM sets between its own. */

@@ -1,5 +1,5 @@
 import { prefixMap } from '@mmllm/checkpoints';
-import { layersSchema } from '@mmllm/core';
+import { layersSchema, sizeSchema as size } from '@mmllm/core';
 import { llama } from '@mmllm/decoders/llama';
 import { crossAttention } from '@mmllm/fusion-cross-attn';
 import { linear } from '@mmllm/projectors';
@@ -11,8 +11,6 @@ import { renumbered } from '../parts/layers';
 import { allBut, published } from '../parts/published';
 import { wired } from '../parts/wired';
 import type { System } from '../system';
-
-const size = z.int().positive();
 
 /** Its layers are the decoder's and the cross-attention layers together. */
 const textSchema = z.looseObject({

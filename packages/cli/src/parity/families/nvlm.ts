@@ -3,7 +3,7 @@ import { type DecoderInputs, type ImageBatch, type ImageFeatures, type ImageView
 import * as tf from '@tensorflow/tfjs-core';
 import type { ParityCase } from '../case';
 import { densePictures } from './pictures';
-import { type Whole, wholeModel, withoutPadding } from './whole';
+import { compareTextAlone, type Whole, wholeModel } from './whole';
 
 /** Tokens of the cases of NVLM-X and NVLM-H, which their configuration does not name: `<Image>`, `<tile_`, `>`, 0. */
 const START = 9;
@@ -43,12 +43,8 @@ export async function nvlmPictures(golden: ParityCase): Promise<ImageBatch> {
 
 /** What the case has of a text without pictures, and which tiles each token sees. */
 async function parts(whole: Whole): Promise<void> {
-  const { golden, comparison, model, inputs } = whole;
-  const { ids, start, end } = inputs;
-  const imagesPerSample = new Array<number>(ids.shape[0]).fill(0);
-  // All tokens are text.
-  const text = model.forward({ ids, start, end, imageTokenId: -1, imagesPerSample });
-  await comparison.give('out.text_only_logits', withoutPadding(text, inputs));
+  const { golden, comparison } = whole;
+  await compareTextAlone(whole);
   const shape = golden.shape('out.cross_attention_mask');
   await comparison.give('out.cross_attention_mask', { shape, data: await seen(whole, shape[2]!) });
 }

@@ -16,7 +16,7 @@ import {
   pixtralPictures,
   qwenPictures,
 } from './pictures';
-import { reshaped, type Whole, wholeModel, withoutPadding } from './whole';
+import { compareTextAlone, reshaped, type Whole, wholeModel, withoutPadding } from './whole';
 
 /** Each view is a picture of its own: the text of the case has whatever stands between them. */
 const views = async (golden: ParityCase, _json: JsonObject): Promise<ImageBatch> =>
@@ -61,15 +61,11 @@ async function nvlmParts({ golden, comparison, model, inputs, images, fused }: W
 }
 
 /** What the case of Llama 3.2 Vision has of its tower, and of a text without pictures. */
-async function mllamaParts({ golden, comparison, model, inputs, images }: Whole): Promise<void> {
+async function mllamaParts(whole: Whole): Promise<void> {
+  const { golden, comparison, model, images } = whole;
   const vision = tf.tidy(() => reshaped(model.encoder!.encode(images).features, golden.shape('out.vision')));
   await comparison.give('out.vision', vision);
-  const { data, shape } = inputs.ids;
-  // The image token lies behind the vocabulary.
-  const ids = { data: data.map((id) => Math.min(id, model.decoder.vocabSize - 1)), shape };
-  const { imageTokenId } = inputs;
-  const text = model.forward({ ids, imageTokenId, imagesPerSample: new Array<number>(shape[0]).fill(0) });
-  await comparison.give('out.text_only_logits', text);
+  await compareTextAlone(whole);
 }
 
 /** The cases of whole models. */

@@ -4,6 +4,7 @@ import type {
   DecoderInputs,
   ImageBatch,
   ImagePreprocessing,
+  ImageTokens,
   ModelInputs,
   MultimodalModel,
   SequencePiece,
@@ -73,11 +74,7 @@ export const wholeModel =
     const imageTokenId = imageToken?.(golden) ?? composed.imageTokenId;
     const { model: holder } = await composeSystem(systemOf(json), json, { preprocessing });
     const ids = withoutNegatives(await golden.ids('in.input_ids'));
-    const tokens = model
-      .imageTokens(images.images)
-      .map((image) =>
-        model.fusion!.placeholders(image).reduce((sum, piece) => sum + imageTokensOf(piece), 0),
-      );
+    const tokens = model.imageTokens(images.images).map((image) => imageTokensOf(model, image));
     const padding = golden.has('in.attention_mask') ? paddingOf(await golden.ints('in.attention_mask')) : {};
     const inputs: ModelInputs = {
       ...{ ids, imageTokenId, images, ...padding },
@@ -120,8 +117,22 @@ export const wholeModel =
     await compareGradients(check, golden, comparison);
   };
 
+/** `out.text_only_logits`: the same ids without pictures, image tokens an ordinary word. */
+export async function compareTextAlone({ comparison, model, inputs }: Whole): Promise<void> {
+  const { ids, start, end } = inputs;
+  // An image token may lie behind the vocabulary.
+  const data = ids.data.map((id) => Math.min(id, model.decoder.vocabSize - 1));
+  const imagesPerSample = new Array<number>(ids.shape[0]).fill(0);
+  const text = model.forward({ ids: { ...ids, data }, start, end, imageTokenId: -1, imagesPerSample });
+  await comparison.give('out.text_only_logits', withoutPadding(text, inputs));
+}
+
+/** How many image tokens a picture is in a text. */
+export const imageTokensOf = ({ fusion }: MultimodalModel, image: ImageTokens): number =>
+  fusion!.placeholders(image).reduce((sum, piece) => sum + tokensOfPiece(piece), 0);
+
 /** How many image tokens a piece of the text is. */
-function imageTokensOf(piece: SequencePiece): number {
+function tokensOfPiece(piece: SequencePiece): number {
   if (piece.kind === 'features') return piece.count;
   return piece.kind === 'marker' ? 1 : 0;
 }
@@ -195,7 +206,7 @@ function paddingOf({ data, shape: [batch, length] }: Awaited<ReturnType<ParityCa
 }
 
 /** Pictures of each row: as many as its image tokens are enough for. */
-function imagesPerSample(
+export function imagesPerSample(
   { data, shape: [batch, length] }: TokenIds,
   imageTokenId: number,
   tokens: readonly number[],
